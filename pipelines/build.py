@@ -1,0 +1,195 @@
+"""`troupe build`: the three graphs in turn, each picking up where an earlier run left off."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pipelines import files
+from pipelines.assemble import ShardJob, build_assemble, finished, receipts
+from pipelines.books import open_accounts, rejected_share, rounded
+from pipelines.card import write_card
+from pipelines.local import Counter, run_here, run_workers
+from pipelines.manifests import Manifest, script_chunk, valid_manifests
+from pipelines.perform import ChunkJob, retry_limits
+from pipelines.progress import Progress
+from pipelines.selection import Chunk, Layout, lay_out
+from pipelines.shape import shape_digest, shape_of
+from pipelines.stage_table import backend_of, close_stages
+from pipelines.trouble import disk_errors
+from pipelines.worker import perform_here
+from pipelines.work_folder import Restart, claim, claim_output, only_builder
+from pipelines.write import build_duplicates, build_write, cut
+from schemas.limits import Limits, load_limits
+from schemas.recipe import Recipe
+from schemas.script import DialoguePlan
+from stages.plan_dialogues import plan_dialogues
+
+SHARD_SLACK = 0.9
+"""Shards are cut by estimates: aim this far below the limit."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """One `troupe build`: where, with how many worker processes (0: in this one), how far, and what to do again."""
+
+    recipe: Recipe
+    out: str
+    work: str
+    workers: int
+    until: Literal["scripts"] | None = None
+    restart: Restart | None = None
+
+    def run(self) -> Manifest | None:
+        """The corpus manifest, or None if only scripts were asked for.
+
+        Raises TroupeError for what the user can mend; then every finished chunk is kept.
+        """
+        backends = [backend_of(name, self.recipe) for name in type(self.recipe.backends).model_fields]
+        assert backends  # resolved at start-up: a missing extra is an error before any work
+        limits = selection_limits(self.recipe)
+        plans = plan_dialogues(self.recipe)
+        with disk_errors(self.work):
+            files.make_folder(self.work)
+            with only_builder(self.work):
+                scripts = self._write(plans)
+                twins = self._duplicates(scripts)
+                if self.until == "scripts":
+                    return None
+                with disk_errors(self.out):
+                    claim_output(self.out)
+                takes, counters = self._perform(scripts, twins, len(plans))
+                chunks = {index: Chunk(scripts[index], takes[index]) for index in scripts}
+                with disk_errors(self.out):
+                    return self._assemble(plans, chunks, twins, limits, counters)
+
+    def _write(self, plans: Sequence[DialoguePlan]) -> dict[int, Manifest]:
+        """Scripts of the whole plan: the manifests of their chunks."""
+        shape = shape_of("write", self.recipe)
+        claim(self.work, "write", shape, self.restart)
+        digest = shape_digest(shape)
+        chunks = cut(plans, self.recipe.chunk_dialogues)
+        expected = {chunk.index: digest for chunk in chunks}
+        done = valid_manifests(self.work, "scripts", expected)
+        todo = [chunk for chunk in chunks if chunk.index not in done]
+        if todo:
+            try:
+                run_here(lambda pipeline: build_write(pipeline, todo, self.recipe, self.work, digest))
+            finally:
+                close_stages()
+            done = valid_manifests(self.work, "scripts", expected)
+        return dict(sorted(done.items()))
+
+    def _duplicates(self, scripts: dict[int, Manifest]) -> dict[str, str]:
+        """Near-duplicates over all scripts: dialogue id -> id of its earliest twin."""
+        digest = shape_digest(*(manifest["sha256"] for manifest in scripts.values()))
+        path = files.join(self.work, f"duplicates-{digest}.json")
+        if not files.exists(path):
+            run_here(lambda pipeline: build_duplicates(pipeline, list(scripts.values()), self.work, path))
+        twins: dict[str, str] = files.read_json(path)
+        return twins
+
+    def _perform(
+        self, scripts: dict[int, Manifest], twins: dict[str, str], planned: int
+    ) -> tuple[dict[int, Manifest], list[Counter]]:
+        """Takes of all scripts: the manifests of their chunks, and the counters of what ran now."""
+        shape = shape_of("perform", self.recipe)
+        claim(self.work, "perform", shape, "perform" if self.restart else None)
+        jobs = {index: self._job(index, manifest, twins, shape_digest(shape)) for index, manifest in scripts.items()}
+        expected = {index: job.shape for index, job in jobs.items()}
+
+        def valid() -> dict[int, Manifest]:
+            return valid_manifests(self.work, "chunk", expected)
+
+        done = valid()
+        todo = {index: json.dumps(asdict(job)) for index, job in jobs.items() if index not in done}
+        counters: list[Counter] = []
+        if todo:
+            build = {"recipe": self.recipe.model_dump(mode="json"), "work": self.work, "codec": self._codec()}
+            progress = Progress(self.work, planned, retry_limits(self.recipe))
+            try:
+                if self.workers == 0:
+                    counters = perform_here(build, list(todo.values()))
+                else:
+                    counters = run_workers(build, todo, self.workers, lambda: set(valid()), progress)
+            finally:
+                progress.close()
+        return valid(), counters
+
+    def _job(self, index: int, manifest: Manifest, twins: dict[str, str], shape: str) -> ChunkJob:
+        mine = tuple(sorted(name for name in manifest["written"] if name in twins))
+        digest = shape_digest(shape, manifest["sha256"], *mine)
+        return ChunkJob(index, script_chunk(self.work, index), manifest["sha256"], mine, digest)
+
+    def _codec(self) -> dict[str, Any]:
+        """What is needed to decode the codes of this corpus."""
+        codec = backend_of("codec", self.recipe)
+        names = ("name", "sample_rate", "frame_rate", "num_codebooks", "cardinality")
+        return {name: getattr(codec, name) for name in names} | {"revision": codec.fingerprint}
+
+    def _assemble(
+        self,
+        plans: Sequence[DialoguePlan],
+        chunks: dict[int, Chunk],
+        twins: dict[str, str],
+        limits: Limits,
+        counters: list[Counter],
+    ) -> Manifest:
+        layout = lay_out(plans, chunks, self.work, twins, limits, int(self.recipe.select.shard_mb * 1e6 * SHARD_SLACK))
+        digests = {index: (chunk.scripts["sha256"], chunk.takes["sha256"]) for index, chunk in chunks.items()}
+        jobs = [
+            ShardJob(shard, {i: digests[i] for i, _ in shard.rows}, self._codec(), self.work, self.out)
+            for shard in layout.shards
+        ]
+        for folder in (files.join(self.work, "shards"), *(files.join(self.out, shard.table) for shard in layout.shards)):
+            files.make_folder(folder)
+        todo = [job for job in jobs if finished(job) is None]
+        if todo:
+            run_here(lambda pipeline: build_assemble(pipeline, todo))
+        manifest = self._manifest(layout, list(receipts(jobs)))
+        self._delete_stale({shard["file"] for shard in manifest["shards"]})
+        write_card(self.out, manifest)
+        files.write_json(files.join(self.out, "manifest.json"), manifest)
+        if counters:
+            files.write_json(files.join(self.work, "counters.json"), counters)
+        return manifest
+
+    def _manifest(self, layout: Layout, shards: list[Manifest]) -> Manifest:
+        return {
+            "troupe": "0.1.0",
+            "complete": True,
+            "name": self.recipe.name,
+            "recipe": self.recipe.model_dump(mode="json"),
+            "codec": self._codec(),
+            "books": rounded(layout.bookkeeper.books),
+            "dead": [asdict(letter) for letter in layout.dead],
+            "shards": [{key: value for key, value in shard.items() if key != "digest"} for shard in shards],
+        }
+
+    def _delete_stale(self, names: set[str]) -> None:
+        """Shards of an earlier cut that this one does not have."""
+        present = files.listing(files.join(self.out, "*", "*.arrow"))
+        keep = {files.join(self.out, name) for name in names}
+        files.delete([path for path in present if path not in keep])
+
+
+def selection_limits(recipe: Recipe) -> Limits:
+    """The retry limits, with the recipe's selection limits over them."""
+    entries = recipe.select.entries() or recipe.perform.entries()
+    return load_limits(recipe.perform.profile, entries)
+
+
+def shortfalls(manifest: Manifest) -> list[str]:
+    """What is wrong with a finished corpus, in words: open books, too much rejected, an empty split, hours missing."""
+    recipe = Recipe.model_validate(manifest["recipe"])
+    wrong = [f"The books do not close: {account}." for account in open_accounts(manifest["books"])]
+    share = rejected_share(manifest["books"])
+    if share > recipe.select.max_rejected_share:
+        wrong.append(
+            f"{share:.1%} of the dialogues were rejected, more than select.max_rejected_share = "
+            f"{recipe.select.max_rejected_share:.1%}; the rejects table says why."
+        )
+    filled = {s["file"].split("/")[1].split("-")[0] for s in manifest["shards"] if s["file"].startswith("dialogues/")}
+    for split in (name for name in recipe.splits if name not in filled):
+        wrong.append(f"Split '{split}' has no dialogue: plan more dialogues, or raise its share.")
+    return wrong

@@ -1,0 +1,111 @@
+"""The dataset card: YAML that `load_dataset` reads, the figures, the licence and the synthetic-voice notice."""
+
+from typing import Any
+
+from datasets import DatasetInfo, Split, SplitInfo
+from datasets.info import DatasetInfosDict
+from datasets.splits import SplitDict
+from datasets.utils.metadata import MetadataConfigs
+from huggingface_hub import DatasetCardData
+
+from pipelines import files
+from pipelines.books import render
+from pipelines.manifests import Manifest
+from schemas.columns import TABLES, table_features
+
+_TEXT = """
+# {name}
+
+A synthetic spoken corpus of {kinds}, made by [Troupe](https://github.com/troupe-corpus/troupe) from the recipe in
+`manifest.json`.
+
+**All voices are synthetic.** No person spoke these lines; the characters are invented. Say so wherever this audio or a
+model trained on it is used.
+
+| table | one row is |
+|---|---|
+| `dialogues` | a dialogue: chat messages, its two characters, and every turn's codes and place in time |
+| `utterances` | a turn: audio (FLAC, 24 kHz), text, phone alignment, every measure, codes |
+| `rejects` | what did not pass, with the reason |
+
+```python
+import io, soundfile
+from datasets import load_dataset
+
+dialogues = load_dataset("{name}", "dialogues", split="train")
+utterance = load_dataset("{name}", "utterances", split="train")[0]
+samples, rate = soundfile.read(io.BytesIO(utterance["audio"]["bytes"]))
+```
+
+Codes are undelayed, uint16 [T, {num_codebooks}], by the codec `{codec}` (revision {revision}):
+{frame_rate} frames/s, {cardinality} codes a codebook.
+
+## Books
+
+```
+{books}
+```
+"""
+
+
+def write_card(out: str, manifest: Manifest) -> None:
+    """Write README.md of a finished corpus."""
+    data = DatasetCardData(
+        language=sorted({key.split()[1] for key in manifest["books"]}),
+        license="cc0-1.0",
+        task_categories=["text-to-speech", "automatic-speech-recognition", "audio-to-audio"],
+        tags=["synthetic", "spoken-dialogue", "troupe"],
+        size_categories=[size_category(sum(s["rows"] for s in _shards(manifest, "utterances")))],
+        pretty_name=manifest["name"],
+    )
+    MetadataConfigs({table: _config(manifest, table) for table in TABLES}).to_dataset_card_data(data)
+    DatasetInfosDict({table: _info(manifest, table) for table in TABLES}).to_dataset_card_data(data)
+    codec = manifest["codec"]
+    text = _TEXT.format(
+        name=manifest["name"],
+        kinds=", ".join(sorted({key.split()[0] for key in manifest["books"]})),
+        books=render(manifest["books"]),
+        codec=codec["name"],
+        **{key: codec[key] for key in ("num_codebooks", "revision", "frame_rate", "cardinality")},
+    )
+    files.write_bytes(files.join(out, "README.md"), f"---\n{data.to_yaml()}\n---\n{text}".encode())
+
+
+def size_category(rows: int) -> str:
+    """The Hub's name for a number of rows."""
+    edges = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+    return next((name for edge, name in edges if rows < edge), "n>1M")
+
+
+def _shards(manifest: Manifest, table: str) -> list[Manifest]:
+    return [shard for shard in manifest["shards"] if shard["file"].startswith(f"{table}/")]
+
+
+def _splits(manifest: Manifest, table: str) -> dict[str, list[Manifest]]:
+    """The table's shards by split, in the recipe's order of splits."""
+    by_split: dict[str, list[Manifest]] = {}
+    for shard in _shards(manifest, table):
+        by_split.setdefault(split_of(shard["file"]), []).append(shard)
+    order = list(manifest["recipe"]["splits"])
+    return dict(sorted(by_split.items(), key=lambda item: order.index(item[0]) if item[0] in order else 99))
+
+
+def split_of(file: str) -> str:
+    """The split in a shard's name."""
+    return file.rsplit("/", 1)[-1].split("-", 1)[0]
+
+
+def _config(manifest: Manifest, table: str) -> dict[str, Any]:
+    data_files = [{"split": split, "path": f"{table}/{split}-*.arrow"} for split in _splits(manifest, table)]
+    return {"data_files": data_files} | ({"default": True} if table == "dialogues" else {})
+
+
+def _info(manifest: Manifest, table: str) -> DatasetInfo:
+    splits = SplitDict()
+    for split, shards in _splits(manifest, table).items():
+        splits.add(
+            SplitInfo(Split(split), sum(s["bytes"] for s in shards), sum(s["rows"] for s in shards), dataset_name=None)
+        )
+    size = sum(shard["bytes"] for shard in _shards(manifest, table))
+    features = table_features(table, manifest["codec"]["num_codebooks"])
+    return DatasetInfo(features=features, splits=splits, download_size=size, dataset_size=size)

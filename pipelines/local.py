@@ -1,0 +1,144 @@
+"""Running graphs on this machine: in this process, or in N processes that share the chunks among them.
+
+Each worker process runs its own in-memory FnApiRunner over `todo[k::N]` (Beam's own multi-processing hangs on a killed
+worker and loses large results). A dead worker is a return code: it is started again over what is left. Workers die
+with the launcher.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from schemas.errors import FolderError, TroupeError
+
+STARTS_PER_WORKER = 3
+"""How often a worker is started before giving up on chunks that keep killing it."""
+EXIT_TROUBLE = 2
+POLL_S = 0.2
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Workers share the cores among them: each computes on one thread."""
+
+Counter = tuple[str, str, int]
+
+
+def run_here(build: Callable[[beam.Pipeline], Any]) -> Any:
+    """Draw a graph and run it to its end in this process; returns Beam's result, which holds the counters."""
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([], save_main_session=False))
+    build(pipeline)
+    result = pipeline.run()
+    result.wait_until_finish()
+    return result
+
+
+def run_workers(
+    build: dict[str, Any],
+    jobs: dict[int, str],
+    count: int,
+    finished: Callable[[], set[int]],
+    tick: Callable[[], None],
+) -> list[Counter]:
+    """Run `python -m pipelines.worker` over the jobs (index -> JSON) in `count` processes until all are finished.
+
+    `build` is what every job shares. `tick` is called a few times a second. Returns the workers' counters as
+    (step, counter, value). Raises FolderError with a worker's own words where the disk is in trouble, TroupeError if
+    a worker keeps dying.
+    """
+    order = sorted(jobs)
+    workers = [_Worker(build, {i: jobs[i] for i in order[k::count]}, finished) for k in range(count) if order[k::count]]
+    try:
+        for worker in workers:
+            worker.start()
+        while any([worker.running() for worker in workers]):
+            tick()
+            time.sleep(POLL_S)
+        tick()
+    finally:
+        for worker in workers:
+            worker.stop()
+    return [counter for worker in workers for counter in worker.counters]
+
+
+class _Worker:
+    """One worker process and the jobs that are its own."""
+
+    def __init__(self, build: dict[str, Any], jobs: dict[int, str], finished: Callable[[], set[int]]) -> None:
+        self.build = json.dumps(build)
+        self.jobs = jobs
+        self.finished = finished
+        self.starts = 0
+        self.counters: list[Counter] = []
+
+    def start(self) -> None:
+        self.starts += 1
+        self.input = tempfile.TemporaryFile()
+        self.input.write("\n".join([self.build, *self.jobs.values()]).encode())
+        self.input.seek(0)
+        self.output, self.words = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.worker", str(os.getpid())],
+            stdin=self.input,
+            stdout=self.output,
+            stderr=self.words,
+            env=os.environ | ONE_THREAD,
+        )
+
+    def running(self) -> bool:
+        """Whether there is work left; starts the process again if it died over its work."""
+        code = self.process.poll()
+        if code is None:
+            return True
+        words = _text(self.words)[-2000:].strip()
+        if code == EXIT_TROUBLE:
+            raise FolderError(words.splitlines()[-1] if words else "a worker stopped without saying why")
+        done = self.finished()
+        left = {index: job for index, job in self.jobs.items() if index not in done}
+        if not left:
+            self.counters = self.counters or [tuple(counter) for counter in json.loads(_text(self.output) or "[]")]
+            return False
+        if len(left) < len(self.jobs):
+            self.starts = 0  # it got somewhere: what killed it may be another chunk each time
+        if self.starts >= STARTS_PER_WORKER:
+            raise TroupeError(
+                f"A worker died {self.starts} times (last return code {code}) over the same {len(left)} chunks; what is "
+                f"finished is kept. Its last words: {words or 'none'}"
+            )
+        self.jobs = left
+        self.start()
+        return True
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def die_with(parent: int) -> None:
+    """Make this process end when the process `parent` does, whatever ends that one."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+

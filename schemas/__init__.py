@@ -1,0 +1,1 @@
+"""Nouns: immutable records, the recipe and the Arrow columns. No Beam, no torch."""

@@ -1,0 +1,105 @@
+"""The Arrow columns of every table, as `datasets` features: what is stored, and what `load_dataset` gives back.
+
+Audio is kept as FLAC bytes in the `Audio(decode=False)` feature, so that reading needs no decoder; codes are
+undelayed, uint16 [T, K].
+"""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+from datasets import Audio, Features, List, Value
+
+from schemas.take import MEASURES, SAMPLE_RATE
+
+TABLES = ("dialogues", "utterances", "rejects")
+
+_TEXT = Value("string")
+_SECONDS = Value("float64")
+_COUNT = Value("int32")
+
+
+def _struct(names: tuple[str, ...], value: Any) -> dict[str, Any]:
+    return {name: value for name in names}
+
+
+_CHARACTER = _struct(
+    ("character_id", "name", "age", "gender", "identity", "personality", "temperament", "timbre", "pace"), _TEXT
+) | {"voice_id": _TEXT, "engine": _TEXT, "traits": List({"name": _TEXT, "value": Value("float64")})}
+
+_HEAD = _struct(("dialogue_id", "kind", "language", "split", "scene", "topic"), _TEXT)
+
+_PERFORMANCE = {
+    "utterance_id": _TEXT,
+    "turn_index": _COUNT,
+    "role": _TEXT,
+    "text": _TEXT,
+    "spoken": _TEXT,
+    "intent": _TEXT,
+    "emotion": _TEXT,
+    "intensity": _COUNT,
+    "style": _TEXT,
+    "pace": _TEXT,
+    "pause_before_s": _SECONDS,
+    "overlap": _TEXT,
+}
+
+
+def _codes(num_codebooks: int) -> Any:
+    return List(List(Value("uint16"), length=num_codebooks))
+
+
+def utterance_features(num_codebooks: int) -> Features:
+    """One row a take: also the schema of the chunks in the work folder."""
+    return Features(
+        _HEAD
+        | _PERFORMANCE
+        | {
+            "take_id": _TEXT,
+            "attempt": _COUNT,
+            "character": _CHARACTER,
+            "audio": Audio(sampling_rate=SAMPLE_RATE, decode=False),
+            "duration_s": _SECONDS,
+            "native_rate_hz": _COUNT,
+            "phones": List({"label": _TEXT, "start_s": _SECONDS, "end_s": _SECONDS}),
+            "reference": _TEXT,
+            "hypothesis": _TEXT,
+            "measures": _struct(MEASURES, Value("float64")),
+            "codes": _codes(num_codebooks),
+        }
+    )
+
+
+def reject_features(num_codebooks: int) -> Features:
+    """A take or a written turn that is not in the corpus: what rejected it, and why. Turns never performed have no audio."""
+    return Features(utterance_features(num_codebooks) | {"rejected_by": _TEXT, "reason": _TEXT})
+
+
+def dialogue_features(num_codebooks: int) -> Features:
+    """One row a dialogue, training-ready: chat messages, and every turn's codes and place in time."""
+    return Features(
+        _HEAD
+        | {
+            "duration_s": _SECONDS,
+            "characters": {"user": _CHARACTER, "assistant": _CHARACTER},
+            "messages": List({"role": _TEXT, "content": _TEXT}),
+            "turns": List(
+                _PERFORMANCE | {"start_s": _SECONDS, "duration_s": _SECONDS, "codes": _codes(num_codebooks)}
+            ),
+        }
+    )
+
+
+def table_features(table: str, num_codebooks: int) -> Features:
+    """Features of one of TABLES."""
+    makers = {"dialogues": dialogue_features, "utterances": utterance_features, "rejects": reject_features}
+    return makers[table](num_codebooks)
+
+
+def arrow_schema(features: Features, metadata: dict[str, Any] | None = None) -> pa.Schema:
+    """The Arrow schema, with what `datasets` needs and our own JSON metadata under the key `troupe`."""
+    schema: pa.Schema = features.arrow_schema
+    if metadata is None:
+        return schema
+    ours = {b"troupe": json.dumps(metadata, sort_keys=True).encode()}
+    return schema.with_metadata({**(schema.metadata or {}), **ours})

@@ -1,0 +1,95 @@
+"""What is said and by whom: the records a script writer returns.
+
+These are pydantic models because a language model may be asked for them: they give the JSON schema and
+validate what comes back.
+"""
+
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["conversation"]
+Language = Literal["en", "zh"]
+Role = Literal["user", "assistant"]
+Emotion = Literal[
+    "neutral", "happy", "excited", "sad", "angry", "fearful", "surprised", "tender", "contemptuous", "tired"
+]
+Style = Literal["plain", "whisper", "shout"]
+Pace = Literal["slow", "normal", "fast"]
+Overlap = Literal["none", "interrupts", "backchannel"]
+Age = Literal["child", "youth", "middle-aged", "elderly"]
+Gender = Literal["female", "male"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
+STYLES: tuple[Style, ...] = get_args(Style)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Character(_Record):
+    """A speaker. `character_id` is unique in a corpus; the same id always sounds the same."""
+
+    character_id: str
+    name: str
+    language: Language
+    age: Age
+    gender: Gender
+    identity: str
+    personality: str
+    temperament: str
+    timbre: str
+    pace: Pace
+
+
+class Turn(_Record):
+    """One turn of a dialogue, as written.
+
+    `intent` names the speech act (the grammar's own label, or what a language model calls it). `slots` are the
+    filled slots of the text as written, name to value; they let a checker see what turns share.
+    `pause_before_s` is the silence before the turn; with `overlap` it is ignored: an interruption cuts in before
+    the previous turn has ended, a back-channel is said under it.
+    """
+
+    role: Role
+    text: str
+    intent: str
+    emotion: Emotion = "neutral"
+    intensity: int = Field(default=1, ge=1, le=3)
+    style: Style = "plain"
+    pace: Pace = "normal"
+    pause_before_s: float = Field(default=0.3, ge=0.0, le=5.0)
+    overlap: Overlap = "none"
+    slots: dict[str, str] = Field(default_factory=dict)
+
+
+class DialoguePlan(_Record):
+    """What the recipe decided about one dialogue before anything is written."""
+
+    dialogue_id: str
+    kind: Kind
+    language: Language
+    split: str
+    scene: str
+    user: Character
+    assistant: Character
+    seed: int
+
+
+class Script(_Record):
+    """A written dialogue. Turns alternate between user and assistant, the user first, back-channels apart."""
+
+    plan: DialoguePlan
+    topic: str
+    turns: tuple[Turn, ...]
+    writer: str
+
+    @property
+    def dialogue_id(self) -> str:
+        return self.plan.dialogue_id
+
+    def speaker(self, turn: Turn) -> Character:
+        return self.plan.user if turn.role == "user" else self.plan.assistant

@@ -1,0 +1,1 @@
+"""Verbs: one stage a file, plain Python, testable with lists. No Beam."""

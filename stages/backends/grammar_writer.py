@@ -1,0 +1,210 @@
+"""The offline script writer: dialogues from the generative grammar in prompts/grammar."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from schemas.script import LANGUAGES, DialoguePlan, Language, Overlap, Role, Script, Turn
+from schemas.seeds import derive_seed, generator
+from stages.backends.grammar_data import grammar_digest, load_grammar
+from stages.backends.grammar_records import Grammar, Intent, Topic
+from stages.backends.grammar_template import ANY, Choice, Slot, Template, Text
+from stages.backends.grammar_walk import Facts, draw, draw_facts, draw_walk
+
+VERSION = 1
+"""Raise it when this code writes other dialogues from the same data."""
+
+BACKCHANNEL_SHARE = 0.08
+BACKCHANNEL_MIN_UNITS = {"en": 12, "zh": 18}
+"""A back-channel comes under this share of the turns that have at least so many words or characters."""
+
+SAME_FEELING = 3.0
+"""How much likelier a speaker stays in the emotion of their last turn than moves to another that fits the words."""
+
+Piece = tuple[str, str]
+"""Text and the slot it comes from ("" for none)."""
+
+
+@dataclass
+class _Dialogue:
+    """What is known while one dialogue is being written."""
+
+    random: np.random.Generator
+    topic: Topic
+    facts: Facts
+    known: set[str] = field(default_factory=lambda: {"user", "assistant"})
+    used: set[int] = field(default_factory=set)  # identities of templates
+    feeling: dict[Role, str] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)  # slots of the turn that is being worded
+
+
+class GrammarWriter:
+    """ScriptWriter over a grammar folder (None: the bundled one). A script depends on its plan alone."""
+
+    name = "grammar"
+
+    def __init__(self, grammar: str | None = None) -> None:
+        self._folder = grammar
+        self._grammars: dict[Language, Grammar] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.name}-{VERSION}-{grammar_digest(self._folder)}"
+
+    def open(self) -> None:
+        self._grammars = {language: load_grammar(language, self._folder) for language in LANGUAGES}
+
+    def close(self) -> None:
+        self._grammars = {}
+
+    def write(self, plans: Sequence[DialoguePlan]) -> list[Script]:
+        """One script a plan, in order. Raises GrammarError for a scene the grammar does not have."""
+        return [write_script(self._grammars[plan.language], plan) for plan in plans]
+
+
+def write_script(grammar: Grammar, plan: DialoguePlan) -> Script:
+    """The script of a plan: facts are drawn, a walk through the intents is planned, then every turn is worded."""
+    topic, scene = grammar.scene(plan.scene)
+    seed = derive_seed(plan.seed, plan.scene, plan.user.character_id, plan.assistant.character_id)
+    random = generator("grammar", seed)
+    facts = draw_facts(random, topic, scene)
+    walk = draw_walk(random, topic, scene, facts)
+    facts |= {"user": {"text": plan.user.name}, "assistant": {"text": plan.assistant.name}}
+    dialogue = _Dialogue(random, topic, facts)
+    turns: list[Turn] = []
+    for position, intent in enumerate(walk):
+        turn, mood = _word_turn(grammar, dialogue, intent, may_interrupt=position > 0)
+        turns.append(turn)
+        last = position == len(walk) - 1
+        if not last and _is_long(turn, plan.language) and random.random() < BACKCHANNEL_SHARE:
+            turns.append(_murmur(grammar, dialogue, turn, mood))
+    return Script(plan=plan, topic=topic.name, turns=tuple(turns), writer=GrammarWriter.name)
+
+
+def _word_turn(grammar: Grammar, dialogue: _Dialogue, intent: Intent, may_interrupt: bool) -> tuple[Turn, str]:
+    """The turn, and the mood that its words were chosen for."""
+    random, feeling = dialogue.random, dialogue.feeling.get(intent.role)
+    weights = tuple((m, SAME_FEELING if grammar.moods[m].emotion == feeling else 1.0) for m in intent.says)
+    mood = draw(random, weights)
+    dialogue.said.clear()
+    sayable = frozenset(dialogue.known | intent.gives | intent.may)
+    pieces = _expand_one(dialogue, intent.says[mood], mood, sayable)
+    if pieces is None:
+        raise AssertionError(f"intent '{intent.name}' cannot be said, which the checks at loading rule out")
+    dialogue.known |= {slot.partition(".")[0] for _, slot in pieces if slot}
+    overlap: Overlap = "none"
+    if may_interrupt and intent.cuts_in and random.random() < intent.cuts_in:
+        overlap = "interrupts"
+        pieces = [*(_expand_rule(dialogue, "cut_in", mood, sayable) or []), (" ", ""), *pieces]
+    turn = _perform(grammar, dialogue, intent.role, mood, pieces, intent.name, overlap)
+    dialogue.feeling[intent.role] = turn.emotion
+    return turn, mood
+
+
+def _murmur(grammar: Grammar, dialogue: _Dialogue, turn: Turn, mood: str) -> Turn:
+    """What the listener says under the turn; in its mood where the grammar has words for that, else calmly."""
+    listener: Role = "assistant" if turn.role == "user" else "user"
+    mirrored = mood if mood in dialogue.topic.rules["backchannel"] else "calm"
+    pieces = _expand_rule(dialogue, "backchannel", mirrored, frozenset()) or []
+    murmur = _perform(grammar, dialogue, listener, mirrored, pieces, "backchannel", "backchannel")
+    return murmur.model_copy(update={"intensity": 1, "style": "plain"})
+
+
+def _perform(
+    grammar: Grammar,
+    dialogue: _Dialogue,
+    role: Role,
+    mood_name: str,
+    pieces: list[Piece],
+    intent: str,
+    overlap: Overlap,
+) -> Turn:
+    mood, random = grammar.moods[mood_name], dialogue.random
+    return Turn(
+        role=role,
+        text=_tidy("".join(text for text, _ in pieces), grammar.language),
+        intent=intent,
+        emotion=mood.emotion,
+        intensity=mood.intensity[int(random.random() * len(mood.intensity))],
+        style=mood.style[int(random.random() * len(mood.style))],
+        pace=mood.pace[int(random.random() * len(mood.pace))],
+        pause_before_s=round(0.15 + 0.65 * random.random() ** 2, 2) if overlap == "none" else 0.0,
+        overlap=overlap,
+        slots={slot: text for text, slot in pieces if slot},
+    )
+
+
+def _expand(dialogue: _Dialogue, template: Template, mood: str, sayable: frozenset[str]) -> list[Piece] | None:
+    """The template's words, or None if it mentions a slot that may not be said yet."""
+    pieces: list[Piece] = []
+    for node in template:
+        if isinstance(node, Text):
+            pieces.append((node.value, ""))
+            continue
+        if isinstance(node, Slot):
+            if node.name not in sayable:
+                return None
+            pieces.append((dialogue.facts[node.name][node.attribute], node.key))
+            dialogue.said.add(node.key)
+            continue
+        if isinstance(node, Choice):
+            found = _expand_one(dialogue, node.options, mood, sayable)
+        else:
+            variant = dialogue.facts[node.key.name][node.key.attribute] if node.key else mood
+            found = _expand_rule(dialogue, node.rule, variant, sayable, mood)
+        if found is None:
+            return None
+        pieces.extend(found)
+    return pieces
+
+
+def _expand_rule(
+    dialogue: _Dialogue, rule: str, variant: str, sayable: frozenset[str], mood: str | None = None
+) -> list[Piece] | None:
+    alternatives = dialogue.topic.rules[rule]
+    return _expand_one(dialogue, alternatives.get(variant) or alternatives[ANY], mood or variant, sayable)
+
+
+def _expand_one(
+    dialogue: _Dialogue, options: Sequence[Template], mood: str, sayable: frozenset[str]
+) -> list[Piece] | None:
+    """One of the options, evenly drawn.
+
+    Those already used in this dialogue, or that repeat a slot within the turn, come only if nothing else can be said.
+    """
+    fresh: list[Template] = []
+    stale: list[Template] = []
+    for option in options:
+        (stale if _is_stale(dialogue, option) else fresh).append(option)
+    for pool in (fresh, stale):
+        while pool:
+            option = pool.pop(int(dialogue.random.random() * len(pool)))
+            pieces = _expand(dialogue, option, mood, sayable)
+            if pieces is not None:
+                if len(option) > 0 and len(options) > 2:
+                    dialogue.used.add(id(option))
+                return pieces
+    return None
+
+
+def _is_stale(dialogue: _Dialogue, option: Template) -> bool:
+    if id(option) in dialogue.used:
+        return True
+    return any(isinstance(node, Slot) and node.key in dialogue.said for node in option)
+
+
+def _is_long(turn: Turn, language: Language) -> bool:
+    units = len(turn.text) if language == "zh" else len(turn.text.split())
+    return units >= BACKCHANNEL_MIN_UNITS[language]
+
+
+def _tidy(text: str, language: Language) -> str:
+    """Collapse spaces and doubled commas that left-out parts leave behind; capitalize English sentences."""
+    if language == "zh":
+        return re.sub(r"[，、]+(?=[，。？！；])", "", re.sub(r"\s+", "", text)).lstrip("，、")
+    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r" (?=[,.?!;])", "", text)
+    text = re.sub(r",+(?=[,.?!;])", "", text)
+    return re.sub(r"(^|[.?!] )([a-z])", lambda match: match[1] + match[2].upper(), text)

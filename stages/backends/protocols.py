@@ -1,0 +1,91 @@
+"""What a back end must do, one Protocol per capability.
+
+Contract of all of them: `open()` loads models (SDKs are imported there, not at module import), `close()` frees
+them; a batch method returns exactly one result per input, in the input's order, and each result depends on its
+own input alone. A back end that cannot do a record raises; it never returns an empty or partial result.
+`fingerprint` is a digest of everything that shapes the output besides the input: weights, tables, versions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.script import Character, DialoguePlan, Language, Script
+from schemas.take import Codes, Line, Samples, Span, Voice
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What a synthesizer returns for one line: int16 [N] at `rate_hz`, mono, and the phone alignment (may be empty)."""
+
+    samples: Samples
+    rate_hz: int
+    phones: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What a transcriber heard in one clip, compared with what should have been said.
+
+    `hypothesis` and `reference` are space-separated units (phones, words or characters), `gap` and `worst_gap` in
+    nats per unit, None for back ends without such a score.
+    """
+
+    hypothesis: str
+    reference: str
+    error_rate: float
+    length_ratio: float
+    fallback_share: float = 0.0
+    gap: float | None = None
+    worst_gap: float | None = None
+
+
+class Backend(Protocol):
+    """Life cycle shared by all back ends."""
+
+    name: str
+
+    @property
+    def fingerprint(self) -> str: ...
+    def open(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class ScriptWriter(Backend, Protocol):
+    def write(self, plans: Sequence[DialoguePlan]) -> list[Script]: ...
+
+
+class SpeechSynthesizer(Backend, Protocol):
+    def design(self, character: Character) -> Voice:
+        """A voice for the character: deterministic, and distinct for distinct character ids."""
+
+    def synthesize(self, lines: Sequence[Line]) -> list[Performance]: ...
+
+
+class Transcriber(Backend, Protocol):
+    def transcribe(
+        self, clips: Sequence[Samples], texts: Sequence[str], languages: Sequence[Language]
+    ) -> list[Hearing]:
+        """Clips are int16 [N] at 24 kHz; texts are the spoken (normalized) words."""
+
+
+class QualityScorer(Backend, Protocol):
+    def score(self, clips: Sequence[Samples]) -> list[dict[str, float]]:
+        """Measures by name (fields of `Measures`), one dict per int16 [N] clip at 24 kHz."""
+
+
+class AudioCodec(Backend, Protocol):
+    """A discrete codec: `encode` gives uint16 [T, K], `decode` gives int16 [N] at `sample_rate`."""
+
+    sample_rate: int
+    frame_rate: float
+    num_codebooks: int
+    cardinality: int
+
+    def encode(self, clips: Sequence[Samples]) -> list[Codes]:
+        """Clips are int16 [N] at 24 kHz."""
+
+    def decode(self, codes: Sequence[NDArray[np.uint16]]) -> list[Samples]: ...

@@ -1,0 +1,52 @@
+"""Text as written -> words that a voice can say: numbers, times, money, units and symbols, in English and Mandarin.
+
+What has no words here (other scripts, emoji, Latin letters in Mandarin) is refused, never dropped.
+"""
+
+import re
+import unicodedata
+
+from schemas.errors import UnspeakableTextError
+from schemas.script import Language
+from stages.normalize_english import spell_english
+from stages.normalize_mandarin import spell_mandarin
+
+PUNCTUATION = {"en": ".,?!;:'\"- ", "zh": "，。？！；：、“”‘’《》（）—… "}
+"""What may remain besides letters: it shapes phrasing and is not said."""
+
+PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": ", ", "…": "...", "(": ", ", ")": ", "})
+
+
+def normalize(text: str, language: Language) -> str:
+    """The text in words. Raises UnspeakableTextError that names the first offending character, or an empty text."""
+    spoken = _english(text) if language == "en" else _mandarin(text)
+    for character in spoken:
+        if not _is_letter(character, language) and character not in PUNCTUATION[language]:
+            raise UnspeakableTextError(f"{_describe(character, language)} in '{text}' cannot be said as written.")
+    if not any(_is_letter(character, language) for character in spoken):
+        raise UnspeakableTextError(f"'{text}' holds nothing that can be said.")
+    return spoken
+
+
+def _english(text: str) -> str:
+    spoken = spell_english(unicodedata.normalize("NFKC", text.translate(PLAIN)).translate(PLAIN))
+    decomposed = unicodedata.normalize("NFD", spoken)
+    spoken = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")  # café -> cafe
+    spoken = re.sub(r"\s+", " ", spoken).strip()
+    return re.sub(r" (?=[.,?!;:])", "", spoken)
+
+
+def _mandarin(text: str) -> str:
+    return re.sub(r"\s+", "", spell_mandarin(text))
+
+
+def _is_letter(character: str, language: Language) -> bool:
+    if language == "en":
+        return character.isascii() and character.isalpha()
+    return "一" <= character <= "鿿" or character == "〇"
+
+
+def _describe(character: str, language: Language) -> str:
+    if language == "zh" and character.isascii() and character.isalpha():
+        return f"the Latin letter '{character}'"
+    return f"'{character}' ({unicodedata.name(character, 'unnamed character')})"

@@ -1,0 +1,113 @@
+"""Recipe -> what each dialogue will be about and who speaks: decided before anything is written.
+
+Splits never share what they are cut by. For conversation the pairs (scene, assistant voice) are dealt out to the
+splits, and so are the user voices; a dialogue then draws from its own split's pairs and voices.
+"""
+
+from typing import TypeVar
+
+import numpy as np
+
+from schemas.errors import RecipeError
+from schemas.recipe import KindPlan, Recipe
+from schemas.script import Character, DialoguePlan, Kind, Language
+from schemas.seeds import derive_seed, generator
+from stages.backends.grammar_data import scenes
+from stages.backends.grammar_people import characters
+
+Key = TypeVar("Key", bound=str)
+Item = TypeVar("Item")
+
+
+def plan_dialogues(recipe: Recipe) -> list[DialoguePlan]:
+    """The whole plan, in corpus order: ids and order depend on the recipe alone.
+
+    Raises RecipeError where a kind has too few dialogues, scenes or voices for its languages and splits.
+    """
+    plans: list[DialoguePlan] = []
+    for kind, count in recipe.counts().items():
+        kind_plan = recipe.kinds[kind]
+        for language, share in apportion(count, kind_plan.languages).items():
+            plans += _plan_language(recipe, kind, kind_plan, language, share)
+    order = generator(recipe.seed, "plan order").permutation(len(plans))
+    return [plans[i] for i in order]
+
+
+def apportion(total: int, weights: dict[Key, float], minimum: int = 0) -> dict[Key, int]:
+    """Whole numbers in proportion to the weights, adding up to `total` (largest remainder), none below `minimum`.
+
+    Raises ValueError if `total` cannot hold the minimum of all.
+    """
+    if total < minimum * len(weights):
+        raise ValueError(f"{total} cannot be shared among {len(weights)} with at least {minimum} each")
+    whole = sum(weights.values())
+    spare = total - minimum * len(weights)
+    exact = {key: spare * weight / whole for key, weight in weights.items()}
+    counts = {key: int(value) for key, value in exact.items()}
+    by_remainder = sorted(weights, key=lambda key: (counts[key] - exact[key], key))
+    for key in by_remainder[: spare - sum(counts.values())]:
+        counts[key] += 1
+    return {key: minimum + value for key, value in counts.items()}
+
+
+def _plan_language(
+    recipe: Recipe, kind: Kind, kind_plan: KindPlan, language: Language, count: int
+) -> list[DialoguePlan]:
+    where = f"kinds.{kind} ({language})"
+    grammar = recipe.grammar
+    users = characters(language, "user", kind_plan.user_voices, grammar)
+    assistants = characters(language, "assistant", kind_plan.assistant_voices, grammar)
+    pairs = [(scene, assistant) for scene in scenes(language, grammar) for assistant in assistants]
+    counts = _deal(recipe, count, f"{where}: dialogues")
+    split_users = _partition(recipe, users, f"{where}: user_voices")
+    split_pairs = _partition(recipe, pairs, f"{where}: scenes × assistant_voices")
+    return [
+        _plan_one(recipe, kind, language, split, number, split_pairs[split], split_users[split])
+        for split, size in counts.items()
+        for number in range(size)
+    ]
+
+
+def _plan_one(
+    recipe: Recipe,
+    kind: Kind,
+    language: Language,
+    split: str,
+    number: int,
+    pairs: list[tuple[str, Character]],
+    users: list[Character],
+) -> DialoguePlan:
+    dialogue_id = f"{kind}-{language}-{split}-{number:06d}"
+    scene, assistant = pairs[number % len(pairs)]
+    # Each pass over the users is shuffled afresh, so that pairs and users do not march in step.
+    deal, place = divmod(number, len(users))
+    user = users[int(generator(recipe.seed, "users", kind, language, split, deal).permutation(len(users))[place])]
+    return DialoguePlan(
+        dialogue_id=dialogue_id,
+        kind=kind,
+        language=language,
+        split=split,
+        scene=scene,
+        user=user,
+        assistant=assistant,
+        seed=derive_seed(recipe.seed, dialogue_id),
+    )
+
+
+def _deal(recipe: Recipe, total: int, what: str) -> dict[str, int]:
+    """`total` shared among the splits, at least one each."""
+    try:
+        return apportion(total, recipe.splits, minimum=1)
+    except ValueError as error:
+        remedy = f"raise it to at least {len(recipe.splits)}, or name fewer splits"
+        raise RecipeError(f"{what}: {total} is too few for the splits {', '.join(recipe.splits)}: {remedy}.") from error
+
+
+def _partition(recipe: Recipe, items: list[Item], what: str) -> dict[str, list[Item]]:
+    """The items dealt out to the splits in proportion, after a shuffle from the recipe's seed."""
+    order: list[int] = np.asarray(generator(recipe.seed, "partition", what).permutation(len(items))).tolist()
+    parts: dict[str, list[Item]] = {}
+    for split, size in _deal(recipe, len(items), what).items():
+        parts[split] = [items[i] for i in order[:size]]
+        order = order[size:]
+    return parts

@@ -1,0 +1,59 @@
+"""Small corpora on fake back ends, built in this process."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.build import Build
+from pipelines.manifests import Manifest
+from pipelines.stage_table import close_stages
+from schemas.recipe import Recipe
+from tests import fakes
+
+NO_LIMITS = [
+    {"measure": measure, side: bound}
+    for measure, side, bound in (
+        ("dnsmos_ovrl", "minimum", 0.0),
+        ("seconds_per_character", "minimum", 0.0),
+        ("seconds_per_character", "maximum", 100.0),
+        ("leading_silence_s", "maximum", 100.0),
+        ("trailing_silence_s", "maximum", 100.0),
+    )
+]
+"""A tone is no speech: silero-vad hears none, and its pace is nobody's."""
+
+
+@pytest.fixture(autouse=True)
+def _fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    fakes.install(monkeypatch)
+    close_stages()
+    yield
+    close_stages()
+
+
+def fake_recipe(**changes: Any) -> Recipe:
+    """A recipe of 12 dialogues on the fakes."""
+    data: dict[str, Any] = {
+        "name": "fake",
+        "seed": 5,
+        "chunk_dialogues": 4,
+        "kinds": {"conversation": {"dialogues": 12, "user_voices": 9, "assistant_voices": 3}},
+        "splits": {"train": 0.5, "validation": 0.25, "test": 0.25},
+        "backends": fakes.BACKENDS,
+        "perform": {"limits": NO_LIMITS, "attempts": 2},
+    }
+    return Recipe.model_validate(data | changes)
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[..., Manifest | None]:
+    """Builds a recipe into tmp_path/corpus; keywords go to Build."""
+
+    def run(recipe: Recipe | None = None, **options: Any) -> Manifest | None:
+        out = str(tmp_path / "corpus")
+        settings = {"out": out, "work": out + ".work", "workers": 0} | options
+        return Build(recipe or fake_recipe(), **settings).run()
+
+    return run
