@@ -1,6 +1,6 @@
 """The assemble graph: shards from chunks. Each shard reads its own rows; audio is never grouped.
 
-    Create(shards) -> Reshuffle -> WriteShard
+Create(shards) -> Reshuffle -> WriteShard
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from pipelines.script_chunks import read_scripts
 from pipelines.selection import Shard
 from pipelines.take_chunks import character_columns, head_columns, read_takes, turn_columns
 from schemas.columns import arrow_schema, table_features
+from schemas.errors import UnspeakableTextError
 from schemas.script import Script
 from stages.arrange_turns import start_times
 from stages.normalize_text import normalize
@@ -67,7 +68,9 @@ def finished(job: ShardJob) -> Manifest | None:
     except ValueError:
         return None
     path = files.join(job.out, job.shard.name)
-    return receipt if receipt.get("digest") == job.digest and files.listing(path).get(path) == receipt["bytes"] else None
+    return (
+        receipt if receipt.get("digest") == job.digest and files.listing(path).get(path) == receipt["bytes"] else None
+    )
 
 
 def write_shard(job: ShardJob) -> str:
@@ -131,9 +134,7 @@ def _rows(job: ShardJob, index: int, fetches: list[Any], schema: pa.Schema) -> p
 
 def dialogue_row(script: Script, takes: pa.Table) -> dict[str, Any]:
     """One row of the dialogues table from the chosen takes, one per turn."""
-    chosen = takes.select(
-        ["utterance_id", "role", "character", "spoken", "duration_s", "codes"]
-    ).to_pylist()
+    chosen = takes.select(["utterance_id", "role", "character", "spoken", "duration_s", "codes"]).to_pylist()
     durations = [take["duration_s"] for take in chosen]
     starts = start_times(script.turns, durations)
     turns = [
@@ -169,8 +170,6 @@ def reject_row(script: Script, takes: pa.Table, fetch: list[Any]) -> dict[str, A
 
 def _spoken(text: str, script: Script) -> str:
     """The text in words, or as written where it cannot be said: this row tells why."""
-    from schemas.errors import UnspeakableTextError
-
     try:
         return normalize(text, script.plan.language)
     except UnspeakableTextError:

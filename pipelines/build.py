@@ -17,8 +17,8 @@ from pipelines.selection import Chunk, Layout, lay_out
 from pipelines.shape import shape_digest, shape_of
 from pipelines.stage_table import backend_of, close_stages
 from pipelines.trouble import disk_errors
-from pipelines.worker import perform_here
 from pipelines.work_folder import Restart, claim, claim_output, only_builder
+from pipelines.worker import perform_here
 from pipelines.write import build_duplicates, build_write, cut
 from schemas.limits import Limits, load_limits
 from schemas.recipe import Recipe
@@ -45,19 +45,21 @@ class Build:
 
         Raises TroupeError for what the user can mend; then every finished chunk is kept.
         """
-        backends = [backend_of(name, self.recipe) for name in type(self.recipe.backends).model_fields]
-        assert backends  # resolved at start-up: a missing extra is an error before any work
+        for capability in type(self.recipe.backends).model_fields:
+            backend_of(capability, self.recipe)  # a missing extra is an error before any work
         limits = selection_limits(self.recipe)
         plans = plan_dialogues(self.recipe)
         with disk_errors(self.work):
             files.make_folder(self.work)
             with only_builder(self.work):
+                files.sweep(self.work)
                 scripts = self._write(plans)
                 twins = self._duplicates(scripts)
                 if self.until == "scripts":
                     return None
                 with disk_errors(self.out):
                     claim_output(self.out)
+                    files.sweep(self.out)
                 takes, counters = self._perform(scripts, twins, len(plans))
                 chunks = {index: Chunk(scripts[index], takes[index]) for index in scripts}
                 with disk_errors(self.out):
@@ -141,7 +143,10 @@ class Build:
             ShardJob(shard, {i: digests[i] for i, _ in shard.rows}, self._codec(), self.work, self.out)
             for shard in layout.shards
         ]
-        for folder in (files.join(self.work, "shards"), *(files.join(self.out, shard.table) for shard in layout.shards)):
+        for folder in (
+            files.join(self.work, "shards"),
+            *(files.join(self.out, shard.table) for shard in layout.shards),
+        ):
             files.make_folder(folder)
         todo = [job for job in jobs if finished(job) is None]
         if todo:
@@ -190,6 +195,5 @@ def shortfalls(manifest: Manifest) -> list[str]:
             f"{recipe.select.max_rejected_share:.1%}; the rejects table says why."
         )
     filled = {s["file"].split("/")[1].split("-")[0] for s in manifest["shards"] if s["file"].startswith("dialogues/")}
-    for split in (name for name in recipe.splits if name not in filled):
-        wrong.append(f"Split '{split}' has no dialogue: plan more dialogues, or raise its share.")
-    return wrong
+    empty = [split for split in recipe.splits if split not in filled]
+    return wrong + [f"Split '{split}' has no dialogue: plan more dialogues, or raise its share." for split in empty]

@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"troupe: {error}", file=sys.stderr)
         return EXIT_TROUBLE
     except KeyboardInterrupt:
-        print("troupe: interrupted; finished chunks are kept, and the same command goes on from there.", file=sys.stderr)
+        print(
+            "troupe: interrupted; finished chunks are kept, and the same command goes on from there.", file=sys.stderr
+        )
         return 130
 
 
@@ -41,7 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("recipe", type=Path, metavar="RECIPE", help="TOML file, for example workflows/demo.toml")
     build.add_argument("--out", required=True, help="folder of the corpus")
     build.add_argument("--work", help="folder of chunks and manifests (default: OUT.work)")
-    build.add_argument("--workers", type=_count, default=_cores(), help="processes (default: all cores, %(default)s; 0: this process, for a debugger)")
+    build.add_argument(
+        "--workers",
+        type=_count,
+        default=_cores(),
+        help="processes (default: all cores, %(default)s; 0: this process, for a debugger)",
+    )
     build.add_argument("--until", choices=["scripts"], help="stop after writing the scripts")
     build.add_argument("--restart", choices=["write", "perform"], help="do this phase, and what follows it, again")
     build.set_defaults(run=_build)

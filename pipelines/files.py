@@ -15,6 +15,9 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.errors import FolderError
 
 
+UNFINISHED = ".tmp"
+
+
 def join(folder: str, *names: str) -> str:
     return str(FileSystems.join(folder, *names))
 
@@ -29,7 +32,9 @@ def make_folder(path: str) -> None:
         if not exists(path):
             FileSystems.mkdirs(path)
     except (OSError, ValueError) as error:
-        raise FolderError(f"{path}: cannot make this folder: {error}. Choose another, or mend its permissions.") from error
+        raise FolderError(
+            f"{path}: cannot make this folder: {error}. Choose another, or mend its permissions."
+        ) from error
 
 
 def listing(pattern: str) -> dict[str, int]:
@@ -41,6 +46,11 @@ def listing(pattern: str) -> dict[str, int]:
 def delete(paths: list[str]) -> None:
     if paths:
         FileSystems.delete(paths)
+
+
+def sweep(folder: str) -> None:
+    """Delete what writers that were killed left unfinished. Only for who alone writes to the folder."""
+    delete([path for depth in ("", "*/") for path in listing(join(folder, f"{depth}.*{UNFINISHED}"))])
 
 
 def read_bytes(path: str) -> bytes:
@@ -56,7 +66,7 @@ def read_json(path: str) -> Any:
 def new_file(path: str) -> Iterator[IO[bytes]]:
     """A stream whose bytes appear under `path` when the block ends well, and nowhere when it does not."""
     folder, name = FileSystems.split(path)
-    temporary = join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
+    temporary = join(folder, f".{name}.{uuid.uuid4().hex}{UNFINISHED}")
     try:
         with FileSystems.create(temporary) as stream:
             yield stream
@@ -74,7 +84,9 @@ def write_bytes(path: str, data: bytes) -> None:
 
 def write_json(path: str, value: Any) -> None:
     """Sorted keys, one item a line where it is cheap to read; the same value gives the same bytes."""
-    write_bytes(path, (json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n").encode())
+    write_bytes(
+        path, (json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+    )
 
 
 def sha256(data: bytes) -> str:

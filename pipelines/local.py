@@ -82,10 +82,9 @@ class _Worker:
 
     def start(self) -> None:
         self.starts += 1
-        self.input = tempfile.TemporaryFile()
+        self.input, self.output, self.words = (tempfile.TemporaryFile() for _ in range(3))  # noqa: SIM115
         self.input.write("\n".join([self.build, *self.jobs.values()]).encode())
         self.input.seek(0)
-        self.output, self.words = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.worker", str(os.getpid())],
             stdin=self.input,
@@ -111,8 +110,8 @@ class _Worker:
             self.starts = 0  # it got somewhere: what killed it may be another chunk each time
         if self.starts >= STARTS_PER_WORKER:
             raise TroupeError(
-                f"A worker died {self.starts} times (last return code {code}) over the same {len(left)} chunks; what is "
-                f"finished is kept. Its last words: {words or 'none'}"
+                f"A worker died {self.starts} times (last return code {code}) over the same {len(left)} chunks; what "
+                f"is finished is kept. Its last words: {words or 'none'}"
             )
         self.jobs = left
         self.start()
@@ -141,4 +140,3 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
-

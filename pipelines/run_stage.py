@@ -41,7 +41,7 @@ def run_stage(stage: Stage, records: Sequence[Record], costs: Sequence[int]) -> 
 
 
 def batches(costs: Sequence[int]) -> Iterator[list[int]]:
-    """Positions sorted by cost, cut into batches of at most BATCH_RECORDS and BATCH_COST (a single record may exceed it)."""
+    """Positions sorted by cost, cut into batches of at most BATCH_RECORDS and BATCH_COST; one record may exceed it."""
     batch: list[int] = []
     spent = 0
     for position in sorted(range(len(costs)), key=lambda i: (costs[i], i)):
@@ -77,4 +77,3 @@ def _check_finite(take: Take) -> None:
     wrong = [name for name, value in take.measures.as_dict().items() if value is not None and not math.isfinite(value)]
     if wrong:
         raise ValueError(f"not a finite number: {', '.join(wrong)}")
-

@@ -8,7 +8,8 @@ packages it runs on. Selection limits and sharding are in neither.
 import ast
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions, version
 from importlib.resources import files
 from importlib.util import find_spec
@@ -71,9 +72,15 @@ def changes(old: Shape, new: Shape) -> list[str]:
 
 def package_versions(paths: Iterable[Path]) -> dict[str, str]:
     """Installed versions of the packages that the files import."""
-    owners = packages_distributions()
+    owners = _owners()
     imported = {name.split(".")[0] for path in paths for name in _imports(path)}.difference(ROOMS)
     return {owner: version(owner) for owner in sorted({o for name in imported for o in owners.get(name, [])})}
+
+
+@cache
+def _owners() -> Mapping[str, list[str]]:
+    """Import name -> distributions; reading it off the installation takes a second."""
+    return packages_distributions()
 
 
 def code_digest(path: Path) -> str:

@@ -11,7 +11,7 @@ import soundfile
 
 from pipelines.manifests import checked_bytes, take_chunk, write_chunk
 from schemas.columns import arrow_schema, utterance_features
-from schemas.script import Character, Script, Turn
+from schemas.script import Character, Script
 from schemas.take import SAMPLE_RATE, DeadLetter, Samples, Take, Voice
 
 NUM_COMPARED = 6

@@ -125,7 +125,9 @@ def _check_shard(out: str, shard: Manifest, manifest: Manifest, tally: _Tally, c
         rows = 0
         for batch in reader:
             for row in batch.to_pylist():
-                for fault in _check_row(table, row, shard, manifest, tally, codec if rows % DECODED_SHARE == 0 else None):
+                for fault in _check_row(
+                    table, row, shard, manifest, tally, codec if rows % DECODED_SHARE == 0 else None
+                ):
                     yield f"row {rows}: {fault}"
                 rows += 1
     if rows != shard["rows"]:
@@ -158,7 +160,8 @@ def _check_audio(row: dict[str, Any]) -> Iterator[str]:
         yield f"{row['take_id']}: audio does not open: {error}"
         return
     if rate != SAMPLE_RATE or abs(len(samples) / rate - row["duration_s"]) > DURATION_SLACK_S:
-        yield f"{row['take_id']}: audio lasts {len(samples) / rate:.3f} s at {rate} Hz, its row says {row['duration_s']}"
+        seconds = len(samples) / rate
+        yield f"{row['take_id']}: audio lasts {seconds:.3f} s at {rate} Hz, its row says {row['duration_s']}"
 
 
 def _check_codes(codes: list[list[int]], duration_s: float, codec: Manifest) -> Iterator[str]:

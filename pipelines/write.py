@@ -1,7 +1,7 @@
 """The write graph: the plan -> script chunks; and the search for near-duplicates over the texts of all of them.
 
-    Create(plan) -> Reshuffle -> WriteScripts -> JudgeScripts -> WriteScriptChunk
-    Create(script chunks) -> Reshuffle -> signatures -> bands -> GroupByKey -> twins -> duplicates.json
+Create(plan) -> Reshuffle -> WriteScripts -> JudgeScripts -> WriteScriptChunk
+Create(script chunks) -> Reshuffle -> signatures -> bands -> GroupByKey -> twins -> duplicates.json
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -131,4 +131,3 @@ def _twins(band: str, members: Iterable[tuple[str, Signature]]) -> Iterator[tupl
             if similarity(earlier_signature, later_signature) >= TWIN_SIMILARITY:
                 yield later, earlier
                 break
-

@@ -71,7 +71,7 @@ def utterance_features(num_codebooks: int) -> Features:
 
 
 def reject_features(num_codebooks: int) -> Features:
-    """A take or a written turn that is not in the corpus: what rejected it, and why. Turns never performed have no audio."""
+    """A take or a written turn that is not in the corpus, and why. Turns never performed have no audio."""
     return Features(utterance_features(num_codebooks) | {"rejected_by": _TEXT, "reason": _TEXT})
 
 
@@ -83,9 +83,7 @@ def dialogue_features(num_codebooks: int) -> Features:
             "duration_s": _SECONDS,
             "characters": {"user": _CHARACTER, "assistant": _CHARACTER},
             "messages": List({"role": _TEXT, "content": _TEXT}),
-            "turns": List(
-                _PERFORMANCE | {"start_s": _SECONDS, "duration_s": _SECONDS, "codes": _codes(num_codebooks)}
-            ),
+            "turns": List(_PERFORMANCE | {"start_s": _SECONDS, "duration_s": _SECONDS, "codes": _codes(num_codebooks)}),
         }
     )
 

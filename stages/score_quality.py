@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from schemas.take import SAMPLE_RATE, Measures, Samples, Take
 from stages.backends.protocols import QualityScorer
 from stages.backends.silero_activity import FRAME_S, FRAME_SAMPLES, SileroActivity
-from stages.score_pitch import MIN_CLIP_S, MIN_VOICED_S, STEP_S, praat_pitch
+from stages.score_pitch import praat_pitch
 
 HARMONICITY_RATE_HZ = 16_000
 """Harmonicity is measured below 8 kHz: at 24 kHz it costs twice the time and differs by .2 dB."""
@@ -90,17 +90,14 @@ def clipped_share(samples: Samples) -> float:
 
 
 def voice_quality(samples: Samples) -> dict[str, float | None]:
-    """hnr_db, jitter (local) and shimmer (local) by Praat at its standard settings; None without enough voicing."""
+    """hnr_db, jitter (local) and shimmer (local) by Praat at its standard settings; None where nothing is voiced."""
     import parselmouth
     import soxr
     from parselmouth.praat import call
 
-    absent: dict[str, float | None] = {"hnr_db": None, "jitter": None, "shimmer": None}
-    if len(samples) < MIN_CLIP_S * SAMPLE_RATE:
-        return absent
     pitch = praat_pitch(samples)
-    if pitch.count_voiced_frames() * STEP_S < MIN_VOICED_S:
-        return absent
+    if pitch is None:
+        return {"hnr_db": None, "jitter": None, "shimmer": None}
     sound = parselmouth.Sound(samples / 32768.0, SAMPLE_RATE)
     narrow = soxr.resample(samples / 32768.0, SAMPLE_RATE, HARMONICITY_RATE_HZ)
     harmonicity = parselmouth.Sound(narrow, HARMONICITY_RATE_HZ).to_harmonicity_cc(0.02, HARMONICITY_FLOOR_HZ)

@@ -59,15 +59,11 @@ def select_takes(script: Script, takes: Sequence[TakeFacts], dead: Sequence[str]
 
 def select_unperformed(script: Script, rejected_by: str, reason: str) -> Selection:
     """A script that was rejected before anything of it was performed."""
-    turns = tuple(
-        Rejection(script.dialogue_id, index, None, rejected_by, reason) for index in range(len(script.turns))
-    )
+    turns = tuple(Rejection(script.dialogue_id, index, None, rejected_by, reason) for index in range(len(script.turns)))
     return Selection(script.dialogue_id, "rejected", reason, (), turns)
 
 
-def _without(
-    dialogue_id: str, status: Status, rejected_by: str, reason: str, takes: Sequence[TakeFacts]
-) -> Selection:
+def _without(dialogue_id: str, status: Status, rejected_by: str, reason: str, takes: Sequence[TakeFacts]) -> Selection:
     rejections = tuple(Rejection(dialogue_id, t["turn_index"], t, rejected_by, reason) for t in takes)
     return Selection(dialogue_id, status, reason, (), rejections)
 

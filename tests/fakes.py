@@ -1,5 +1,6 @@
 """Back ends that answer at once, for tests of what lies around them: tones for speech, exact ears, a counting codec."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,7 +49,9 @@ class FakeWriter(_Fake):
         digits = f"{plan.seed:019d}"
         spelled = [chr(ord("a") + int(d)) * 2 for d in digits]
         words = {"en": " ".join(spelled), "zh": "".join(chr(0x4E00 + int(d) * 7) for d in digits)}[plan.language]
-        question, answer = {"en": ("tell me {} please", "here is {} for you"), "zh": ("请说{}吧", "好的{}")}[plan.language]
+        question, answer = {"en": ("tell me {} please", "here is {} for you"), "zh": ("请说{}吧", "好的{}")}[
+            plan.language
+        ]
         turns = (
             Turn(role="user", text=question.format(words), intent="ask"),
             Turn(role="assistant", text=answer.format(words), intent="answer", emotion="happy", intensity=2),
@@ -57,7 +60,10 @@ class FakeWriter(_Fake):
 
 
 class ToneSpeech(_Fake):
-    """A second and a half of a tone; the frequency tells the attempt. `fail` in a text makes the line fail."""
+    """A second and a half of a tone; the frequency tells the attempt."""
+
+    def __init__(self, seconds_per_line: float = 0.0) -> None:
+        self.seconds_per_line = seconds_per_line
 
     def design(self, character: Character) -> Voice:
         return Voice(f"fake-{character.character_id}", "fake", {"pitch_hz": 200.0})
@@ -66,6 +72,7 @@ class ToneSpeech(_Fake):
         return [self._tone(line) for line in lines]
 
     def _tone(self, line: Line) -> Performance:
+        time.sleep(self.seconds_per_line)
         seconds = np.arange(int(1.5 * SAMPLE_RATE)) / SAMPLE_RATE
         wave = 8000 * np.sin(2 * np.pi * (200 + 20 * line.attempt) * seconds)
         return Performance(wave.astype(np.int16), SAMPLE_RATE, ())

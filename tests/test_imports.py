@@ -1,4 +1,4 @@
-"""Rooms import one way: schemas <- prompts <- stages <- pipelines, and stages <- trainer. Beam lives in pipelines only."""
+"""Rooms import one way: schemas <- prompts <- stages <- pipelines, and stages <- trainer; Beam only in pipelines."""
 
 import ast
 from pathlib import Path

@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from schemas.take import Line, Measures
 from stages.backends.dnsmos_quality import DnsmosQuality
 from stages.backends.espeak_speech import EspeakSpeech
 from stages.backends.grammar_writer import GrammarWriter
-from stages.backends.phone_transcriber import PhoneTranscriber
+from stages.backends.phone_transcriber import WEIGHTS, PhoneTranscriber
 from stages.judge import judge
 from stages.normalize_text import normalize
 from stages.plan_dialogues import plan_dialogues
@@ -43,7 +44,7 @@ from stages.transcribe import Transcribe
 TABLE = Path(__file__).parents[1] / "schemas" / "limits" / "embedded.toml"
 FIT, CHECK = "calibration", "calibration check"
 """Seed namespaces of the clips that limits are fitted on and checked on."""
-CLIPS: dict[Style, int] = {"plain": 240, "whisper": 120, "shout": 120}
+CLIPS: dict[Style, int] = {"plain": 160, "whisper": 60, "shout": 60}
 """Clips per kind and language to fit on; half as many check."""
 PUBLISHED = ("clipped_share",)
 ATTEMPTS = 3
@@ -166,9 +167,14 @@ def rejected_share(lines: Sequence[Line], limits: Limits, attempts: int, process
     return shares
 
 
-def as_toml(limits: Iterable[Limit]) -> str:
-    """A profile's file, as `schemas.limits` reads it."""
-    blocks = ["# Written by `python -m trainer.calibrate`; do not edit by hand."]
+def weights_digest() -> str:
+    """Which recognizer the limits hold for: others hear other gaps."""
+    return sha256(WEIGHTS.read_bytes()).hexdigest()
+
+
+def as_toml(limits: Iterable[Limit], recognizer: str) -> str:
+    """A profile's file, as `schemas.limits` reads it, and the digest of the recognizer's weights."""
+    blocks = ["# Written by `python -m trainer.calibrate`; do not edit by hand.", f'recognizer = "{recognizer}"']
     for limit in limits:
         selectors = {"kind": limit.kind, "language": limit.language, "style": limit.style}
         lines = ["[[limits]]", f'measure = "{limit.measure}"']
@@ -187,7 +193,7 @@ def main() -> None:
     table = [limit for limit in load_limits("production").table if limit.measure in PUBLISHED]
     for group in GROUPS:
         table += fit(group, hear_parallel(clean_lines(FIT, group, CLIPS[group.style]), processes))
-    TABLE.write_text(as_toml(table), encoding="utf-8")
+    TABLE.write_text(as_toml(table, weights_digest()), encoding="utf-8")
     limits = load_limits("embedded")
     print(f"{'share rejected after attempt':40}" + "".join(f"{n + 1:8}" for n in range(ATTEMPTS)))
     for group in GROUPS:

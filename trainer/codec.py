@@ -49,7 +49,7 @@ TRANSPOSITION_OCTAVES = 1.5  # contours are also quantized this much higher or l
 BATCH = 12
 CROP_CODES = 12
 LEARNING_RATE = 1.5e-3
-LOSS_WINDOWS = (256, 512, 1024, 2048)
+LOSS_WINDOWS = (256, 512, 1024)
 LOUDNESS_FLOOR = 1e-3  # of the spectral loss: about the power floor of the features
 
 

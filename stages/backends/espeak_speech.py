@@ -28,7 +28,7 @@ from stages.backends import (
     world_timing,
     world_vocoder,
 )
-from stages.backends.espeak_carrier import Carrier, CarrierRequest, EspeakProcess
+from stages.backends.espeak_carrier import SILENCE, Carrier, CarrierRequest, EspeakProcess
 from stages.backends.espeak_text import carrier_text
 from stages.backends.espeak_voice import ENGINE, design_voice
 from stages.backends.protocols import Performance
@@ -90,6 +90,8 @@ class EspeakSpeech:
         carrier = self.speak(carrier_request(line))
         if carrier.switched:
             raise UnspeakableTextError(f"espeak-ng would switch language in: {line.spoken}")
+        if all(phone.label == SILENCE for phone in carrier.phones):
+            raise UnspeakableTextError(f"espeak-ng finds nothing to say in: {line.spoken}")
         return render(line, carrier)
 
 

@@ -55,7 +55,9 @@ def design_voice(character: Character) -> Voice:
         "tremor_cents": shift.tremor_cents,
         "jitter_cents": shift.jitter_cents,
     }
-    return Voice(f"{ENGINE}:{character.character_id}", ENGINE, {name: round(v, 4) for name, v in traits.items()})
+    return Voice(
+        f"{ENGINE}:{character.character_id}", ENGINE, {name: round(float(value), 4) for name, value in traits.items()}
+    )
 
 
 def _individual_shift(u: "np.ndarray[Any, np.dtype[np.float64]]") -> Delivery:

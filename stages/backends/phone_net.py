@@ -39,7 +39,7 @@ class ConvNeXtBlock(nn.Module):
 class PhoneNet(nn.Module):
     """Features [B, T, NUM_FEATURES] -> log posteriors [B, (T + 1) // 2, len(LABELS)]."""
 
-    def __init__(self, channels: int = 160, kernel: int = 11, expansion: int = 3) -> None:
+    def __init__(self, channels: int = 144, kernel: int = 11, expansion: int = 2) -> None:
         super().__init__()
         self.entry = nn.Conv1d(NUM_FEATURES, channels, 5, stride=2, padding=2)
         self.entry_norm = nn.LayerNorm(channels)

@@ -9,10 +9,11 @@ from stages.backends.espeak_carrier import SILENCE, CarrierPhone
 from stages.backends.world_vocoder import Floats
 
 EDGE_S = 0.2  # silence before the first and after the last phone
-FADE_S = 0.02
+FADE_IN, FADE_OUT = round(0.005 * SAMPLE_RATE), round(0.02 * SAMPLE_RATE)  # a first stop keeps its burst
 LOUDNESS_LUFS = -23.0  # EBU R 128
 LOUDNESS_BLOCK_S = 0.4  # ITU-R BS.1770 gating block; shorter clips are measured tiled
 PEAK = 0.89  # -1 dBFS
+LIMITER_S = 0.01
 NOISE_FLOOR_DB = -84.0
 
 
@@ -25,7 +26,7 @@ def master(
 ) -> tuple[Samples, tuple[Span, ...]]:
     """int16 [N] at 24 kHz and the phones in its time: from 0 to its end without gaps, silence at both ends.
 
-    Loudness is `LOUDNESS_LUFS` + `loudness_db`, less where peaks would pass `PEAK`.
+    Loudness is `LOUDNESS_LUFS` + `loudness_db`, a little less where peaks had to be held at `PEAK`.
     """
     import soxr
 
@@ -33,8 +34,8 @@ def master(
     start_s, end_s = said[0].start_s, said[-1].end_s
     first, last = round(start_s * rate_hz), min(round(end_s * rate_hz), len(samples))
     speech = soxr.resample(samples[first:last], rate_hz, SAMPLE_RATE)
-    speech = _faded(np.pad(speech, round(EDGE_S * SAMPLE_RATE)), round(EDGE_S * SAMPLE_RATE))
-    speech = speech * _gain(speech, LOUDNESS_LUFS + loudness_db)
+    speech = _limited(_levelled(speech, LOUDNESS_LUFS + loudness_db))
+    speech = np.pad(_faded(speech), round(EDGE_S * SAMPLE_RATE))
     speech = speech + 10 ** (NOISE_FLOOR_DB / 20) * random.standard_normal(len(speech))
     finished = np.round(np.clip(speech, -1.0, 1.0) * 32767).astype(np.int16)
     duration_s = len(finished) / SAMPLE_RATE
@@ -47,21 +48,29 @@ def master(
     return finished, (edges[0], *inner, edges[1])
 
 
-def _faded(samples: Floats, edge: int) -> Floats:
-    """Short fades at the speech's edges, so that cutting it out of the carrier does not click."""
-    fade = round(FADE_S * SAMPLE_RATE)
-    ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(fade) / fade)
-    samples[edge : edge + fade // 4] *= ramp[::4][: fade // 4]
-    samples[-edge - fade : len(samples) - edge] *= ramp[::-1]
-    return samples
+def _faded(speech: Floats) -> Floats:
+    """The clip with its ends faded, so that cutting it out of the carrier does not click."""
+    rise, fall = (0.5 - 0.5 * np.cos(np.pi * np.arange(n) / n) for n in (FADE_IN, FADE_OUT))
+    ends = np.ones(len(speech))
+    ends[:FADE_IN] *= rise[: len(speech)]
+    ends[-FADE_OUT:] *= fall[::-1][-len(speech) :]
+    return np.asarray(speech * ends)
 
 
-def _gain(samples: Floats, target_lufs: float) -> float:
-    """The factor that brings the clip to the target, or its peak to PEAK if that is less."""
+def _levelled(speech: Floats, target_lufs: float) -> Floats:
+    """The clip at the target loudness, measured at full scale (clear of the absolute gate) and tiled to one block."""
     import pyloudnorm
 
-    least = round(LOUDNESS_BLOCK_S * SAMPLE_RATE) + 1
-    tiled = np.tile(samples, -(-least // len(samples)))
+    full = speech / np.abs(speech).max()
+    tiled = np.tile(full, -(-(round(LOUDNESS_BLOCK_S * SAMPLE_RATE) + 1) // len(full)))
     loudness = pyloudnorm.Meter(SAMPLE_RATE).integrated_loudness(tiled)
-    gain = 10 ** ((target_lufs - loudness) / 20)
-    return float(min(gain, PEAK / np.abs(samples).max()))
+    return np.asarray(full * 10 ** ((target_lufs - loudness) / 20))
+
+
+def _limited(samples: Floats) -> Floats:
+    """The clip with passages above PEAK turned down, smoothly over LIMITER_S, so that no peak is cut."""
+    from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
+    width = 2 * round(LIMITER_S * SAMPLE_RATE / 2) + 1
+    reach = maximum_filter1d(np.abs(samples), width)
+    return np.asarray(samples * uniform_filter1d(np.minimum(1.0, PEAK / np.maximum(reach, PEAK)), width))

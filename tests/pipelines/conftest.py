@@ -33,8 +33,8 @@ def _fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     close_stages()
 
 
-def fake_recipe(**changes: Any) -> Recipe:
-    """A recipe of 12 dialogues on the fakes."""
+def fake_recipe_data(**changes: Any) -> dict[str, Any]:
+    """A recipe of 12 dialogues on the fakes, as it stands in TOML."""
     data: dict[str, Any] = {
         "name": "fake",
         "seed": 5,
@@ -42,9 +42,14 @@ def fake_recipe(**changes: Any) -> Recipe:
         "kinds": {"conversation": {"dialogues": 12, "user_voices": 9, "assistant_voices": 3}},
         "splits": {"train": 0.5, "validation": 0.25, "test": 0.25},
         "backends": fakes.BACKENDS,
-        "perform": {"limits": NO_LIMITS, "attempts": 2},
+        "perform": {"limits": NO_LIMITS, "attempts": 2, "pitch_audit_share": 0.0},
     }
-    return Recipe.model_validate(data | changes)
+    return data | changes
+
+
+def fake_recipe(**changes: Any) -> Recipe:
+    """The same, checked."""
+    return Recipe.model_validate(fake_recipe_data(**changes))
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """The three graphs in turn on fake back ends: books, splits, resume, digests, dead letters, recuts."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ import pytest
 from pipelines.build import shortfalls
 from pipelines.manifests import Manifest
 from pipelines.verify import verify
+from pipelines.work_folder import only_builder
 from schemas.errors import FolderError, MissingExtraError, RecipeError
 from stages.backends import registry
+from stages.plan_dialogues import plan_dialogues
 from tests.fakes import CountingCodec, ExactEars, FakeWriter, ToneSpeech
 from tests.pipelines.conftest import NO_LIMITS, fake_recipe
 
@@ -31,7 +35,7 @@ def table(tmp_path: Path, name: str) -> list[dict[str, Any]]:
 def digests(folder: Path) -> dict[str, str]:
     """Identity of every arrow and script chunk below a folder."""
     found = [*folder.rglob("*.arrow"), *folder.rglob("*.jsonl")]
-    return {str(p.relative_to(folder)): __import__("hashlib").sha256(p.read_bytes()).hexdigest() for p in found}
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
 
 
 def stamps(folder: Path, pattern: str) -> dict[str, tuple[int, int]]:
@@ -180,7 +184,7 @@ def test_a_measure_that_is_not_a_number_is_a_dead_letter(build: BuildCorpus, mon
     real = ExactEars.transcribe
 
     def transcribe(self: ExactEars, clips: Any, texts: Any, languages: Any) -> Any:
-        return [__import__("dataclasses").replace(hearing, gap=float("nan")) for hearing in real(self, clips, texts, languages)]
+        return [replace(hearing, gap=float("nan")) for hearing in real(self, clips, texts, languages)]
 
     monkeypatch.setattr(ExactEars, "transcribe", transcribe)
     manifest = build()
@@ -192,7 +196,6 @@ def test_near_duplicates_and_unfit_scripts_are_rejected_with_their_reason(
     build: BuildCorpus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     real = FakeWriter._script
-    said = {"train-000001": "train-000000", "train-000002": None}
 
     def script(self: FakeWriter, plan: Any) -> Any:
         if plan.dialogue_id == "conversation-en-train-000001":
@@ -204,16 +207,17 @@ def test_near_duplicates_and_unfit_scripts_are_rejected_with_their_reason(
             return written.model_copy(update={"turns": (written.turns[0], turn)})
         return real(self, plan)
 
-    from stages.plan_dialogues import plan_dialogues
-
-    assert said
     plans = {plan.dialogue_id: plan for plan in plan_dialogues(fake_recipe())}
     twin_seed = plans["conversation-en-train-000000"].seed
     monkeypatch.setattr(FakeWriter, "_script", script)
     manifest = build()
     rejects = table(tmp_path, "rejects")
     reasons = {(row["dialogue_id"], row["rejected_by"], row["reason"]) for row in rejects}
-    assert ("conversation-en-train-000001", "near-duplicate", "near-duplicate of conversation-en-train-000000") in reasons
+    assert (
+        "conversation-en-train-000001",
+        "near-duplicate",
+        "near-duplicate of conversation-en-train-000000",
+    ) in reasons
     (judged,) = [r for r in reasons if r[1] == "JudgeScripts"]
     assert judged[0] == "conversation-zh-train-000001"
     assert "wifi" in judged[2]
@@ -224,8 +228,6 @@ def test_near_duplicates_and_unfit_scripts_are_rejected_with_their_reason(
 
 
 def test_a_second_builder_is_refused(build: BuildCorpus, tmp_path: Path) -> None:
-    from pipelines.work_folder import only_builder
-
     work = tmp_path / "corpus.work"
     work.mkdir()
     with only_builder(str(work)), pytest.raises(FolderError, match="another build"):

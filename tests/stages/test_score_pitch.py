@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from schemas.take import SAMPLE_RATE, Line, Samples, Take
 from stages.score_pitch import ScorePitch, audit_cents, f0_statistics, track_f0
@@ -48,9 +49,13 @@ def test_nothing_voiced_has_no_pitch(samples):
     assert f0_statistics(track_f0(samples)) == {"f0_mean_hz": None, "f0_range_st": None, "voiced_share": 0.0}
 
 
-def test_noise_is_no_voice():
-    noise = np.random.default_rng(0).normal(0, 3000, SAMPLE_RATE).astype(np.int16)
-    assert f0_statistics(track_f0(noise))["voiced_share"] < 0.05
+def test_whispered_formants_are_no_voice():
+    whisper = np.random.default_rng(0).normal(0, 1, 2 * SAMPLE_RATE)
+    for formant_hz in (500, 1500, 2500):
+        radius = np.exp(-np.pi * 120 / SAMPLE_RATE)
+        whisper = lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * formant_hz / SAMPLE_RATE), radius**2], whisper)
+    found = f0_statistics(track_f0((3000 * whisper / whisper.std()).astype(np.int16)))
+    assert found == {"f0_mean_hz": None, "f0_range_st": None, "voiced_share": 0.0}
 
 
 def test_the_audit_agrees_with_a_right_track_and_hears_a_wrong_octave():

@@ -1,0 +1,70 @@
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from schemas.script import Character
+from schemas.take import Line, Span, Take, Voice
+from stages.backends.protocols import Performance
+from stages.synthesize_speech import SynthesizeSpeech
+
+PHONES = (Span("a", 0.0, 1.0),)
+
+
+class ToneSpeech:
+    """Answers with a constant of the line's seed, one second at the given rate."""
+
+    name = "tone"
+    fingerprint = "tone-1"
+
+    def __init__(self, rate_hz: int, short: bool = False) -> None:
+        self.rate_hz, self.short, self.opened = rate_hz, short, 0
+
+    def open(self) -> None:
+        self.opened += 1
+
+    def close(self) -> None:
+        self.opened -= 1
+
+    def design(self, character: Character) -> Voice:
+        return Voice(character.character_id, self.name, {})
+
+    def synthesize(self, lines: Sequence[Line]) -> list[Performance]:
+        said = lines[1:] if self.short else lines
+        return [Performance(np.full(self.rate_hz, line.seed, np.int16), self.rate_hz, PHONES) for line in said]
+
+
+def test_one_take_a_line_in_order(make_line: Callable[..., Line]) -> None:
+    lines = [make_line(seed=3), make_line(seed=5, turn_index=1)]
+    takes = SynthesizeSpeech(ToneSpeech(24_000)).process(lines)
+    assert [take.line for take in takes] == lines
+    for take, line in zip(takes, lines, strict=True):
+        np.testing.assert_array_equal(take.samples, np.full(24_000, line.seed, np.int16))
+        assert (take.native_rate_hz, take.phones, take.duration_s) == (24_000, PHONES, 1.0)
+
+
+def test_another_rate_is_resampled_and_noted(make_line: Callable[..., Line]) -> None:
+    take: Take = SynthesizeSpeech(ToneSpeech(16_000)).process([make_line(seed=1000)])[0]
+    assert take.native_rate_hz == 16_000
+    assert take.samples.dtype == np.int16
+    assert take.duration_s == pytest.approx(1.0, abs=1e-3)
+    assert np.abs(take.samples[2000:-2000].astype(int) - 1000).max() <= 1
+
+
+def test_a_missing_result_is_an_error(make_line: Callable[..., Line]) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        SynthesizeSpeech(ToneSpeech(24_000, short=True)).process([make_line(), make_line()])
+
+
+def test_empty_audio_is_an_error(make_line: Callable[..., Line]) -> None:
+    with pytest.raises(ValueError, match="no audio for d1-t00-a0"):
+        SynthesizeSpeech(ToneSpeech(0)).process([make_line()])
+
+
+def test_the_back_end_opens_and_closes_with_the_stage() -> None:
+    backend = ToneSpeech(24_000)
+    stage = SynthesizeSpeech(backend)
+    stage.open()
+    assert backend.opened == 1
+    stage.close()
+    assert backend.opened == 0
