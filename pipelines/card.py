@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from datasets import DatasetInfo, Split, SplitInfo
+from datasets import DatasetInfo, SplitInfo
 from datasets.info import DatasetInfosDict
 from datasets.splits import SplitDict
 from datasets.utils.metadata import MetadataConfigs
@@ -58,8 +58,9 @@ def write_card(out: str, manifest: Manifest) -> None:
         size_categories=[size_category(sum(s["rows"] for s in _shards(manifest, "utterances")))],
         pretty_name=manifest["name"],
     )
-    MetadataConfigs({table: _config(manifest, table) for table in TABLES}).to_dataset_card_data(data)
-    DatasetInfosDict({table: _info(manifest, table) for table in TABLES}).to_dataset_card_data(data)
+    filled = [table for table in TABLES if _shards(manifest, table)]  # `datasets` refuses a table without rows
+    MetadataConfigs({table: _config(manifest, table) for table in filled}).to_dataset_card_data(data)
+    DatasetInfosDict({table: _info(manifest, table) for table in filled}).to_dataset_card_data(data)
     codec = manifest["codec"]
     text = _TEXT.format(
         name=manifest["name"],
@@ -103,9 +104,7 @@ def _config(manifest: Manifest, table: str) -> dict[str, Any]:
 def _info(manifest: Manifest, table: str) -> DatasetInfo:
     splits = SplitDict()
     for split, shards in _splits(manifest, table).items():
-        splits.add(
-            SplitInfo(Split(split), sum(s["bytes"] for s in shards), sum(s["rows"] for s in shards), dataset_name=None)
-        )
+        splits.add(SplitInfo(split, sum(s["bytes"] for s in shards), sum(s["rows"] for s in shards), dataset_name=None))
     size = sum(shard["bytes"] for shard in _shards(manifest, table))
     features = table_features(table, manifest["codec"]["num_codebooks"])
     return DatasetInfo(features=features, splits=splits, download_size=size, dataset_size=size)

@@ -14,7 +14,6 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.errors import FolderError
 
-
 UNFINISHED = ".tmp"
 
 

@@ -127,7 +127,6 @@ class _Packer:
         shards[-1].bytes += size
 
     def shards(self) -> Iterator[Shard]:
-        self.packed.setdefault(("rejects", REJECTS_SPLIT), [Shard("rejects", REJECTS_SPLIT)])
         for table in TABLES:
             for (_, split), shards in sorted((key, s) for key, s in self.packed.items() if key[0] == table):
                 for number, shard in enumerate(shards):

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import distributions, packages_distributions, version
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,7 +80,12 @@ def package_versions(paths: Iterable[Path]) -> dict[str, str]:
 @cache
 def _owners() -> Mapping[str, list[str]]:
     """Import name -> distributions; reading it off the installation takes a second."""
-    return packages_distributions()
+    owners = dict(packages_distributions())
+    for distribution in distributions():  # Python 3.11's own map leaves out packages that are a single binary module
+        for file in distribution.files or ():
+            if len(file.parts) == 1 and file.suffix == ".so":
+                owners.setdefault(file.name.split(".")[0], [distribution.name])
+    return owners
 
 
 def code_digest(path: Path) -> str:

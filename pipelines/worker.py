@@ -6,6 +6,7 @@ Prints its counters as JSON. Disk trouble: one paragraph on stderr and exit code
 """
 
 import json
+import resource
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -34,7 +35,10 @@ def main() -> int:
 
 
 def perform_here(build: dict[str, Any], jobs: Sequence[str]) -> list[Counter]:
-    """Perform chunks in this process; `build` has recipe, work folder and codec, the jobs are ChunkJobs as JSON."""
+    """Perform chunks in this process; `build` has recipe, work folder and codec, the jobs are ChunkJobs as JSON.
+
+    Returns Beam's counters and the process's peak memory.
+    """
     recipe = Recipe.model_validate(build["recipe"])
     chunks = [ChunkJob(**json.loads(job)) for job in jobs]
     limits = retry_limits(recipe)
@@ -43,7 +47,8 @@ def perform_here(build: dict[str, Any], jobs: Sequence[str]) -> list[Counter]:
     finally:
         close_stages()
     counters = result.metrics().query()["counters"]
-    return [(c.key.metric.namespace, c.key.metric.name, c.committed) for c in counters]
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return [(c.key.metric.namespace, c.key.metric.name, c.committed) for c in counters] + [("worker", "rss_kb", peak_kb)]
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ INDEX: dict[str, int] = {label: index for index, label in enumerate(LABELS)}
 _ZERO_INITIAL = {
     **{"yi": "i", "ya": "ia", "ye": "ie", "yo": "io", "yao": "iao", "you": "iou", "yan": "ian", "yin": "in"},
     **{"yang": "iang", "ying": "ing", "yong": "iong", "wu": "u", "wa": "ua", "wo": "uo", "wai": "uai", "wei": "uei"},
-    **{"wan": "uan", "wen": "uen", "wang": "uang", "weng": "ueng", "wong": "ong"},
+    **{"wan": "uan", "wen": "uen", "wang": "uang", "weng": "ueng", "wong": "ueng"},
     **{"yu": "v", "yue": "ve", "yuan": "van", "yun": "vn"},
 }
 _ABBREVIATED = {"iu": "iou", "ui": "uei", "un": "uen"}

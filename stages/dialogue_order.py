@@ -4,6 +4,7 @@ The score knows nothing of positions: it asks of each turn only what stands befo
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from schemas.script import Turn
 from stages.backends.grammar_checks import NAMES
@@ -20,7 +21,7 @@ def link_score(turns: Sequence[Turn], topic: Topic, scene: Scene) -> float:
     """Share of the steps (opening, every reply, ending) for which the grammar declares a link."""
     opening = turns[0].intent in {name for name, _ in scene.start}
     last = topic.intents.get(turns[-1].intent)
-    links = sum(_answers(before, after, topic) for before, after in zip(turns, turns[1:], strict=False))
+    links = sum(_answers(before, after, topic) for before, after in pairwise(turns))
     return (opening + links + (last is not None and last.ends)) / (len(turns) + 1)
 
 

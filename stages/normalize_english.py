@@ -54,7 +54,7 @@ def spell_english(text: str) -> str:
     for short, long in ABBREVIATIONS.items():
         text = re.sub(rf"(?<!\w){re.escape(short)}", long, text)
     units = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
-    text = re.sub(r"(?<=\d)\s*([ap])\.?m\b\.?(?=\W|$)", r" \1 m", text, flags=re.IGNORECASE)
+    text = re.sub(r"(?<=\d)\s*([ap])(?:\.m\.|m\b)", r" \1 m", text, flags=re.IGNORECASE)
     text = re.sub(r"\b(\d{1,2}):(\d\d)\b", _clock, text)
     text = re.sub(rf"([$€£¥])\s?({NUMBER})", _money, text)
     text = re.sub(r"\b(1[1-9]\d0|20\d0)s\b", _decade, text)

@@ -2,6 +2,7 @@
 
 import re
 from re import Match
+from string import ascii_letters
 
 import cn2an
 
@@ -9,22 +10,27 @@ NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 
 UNITS = {
     "km/h": "公里每小时", "km": "公里", "cm": "厘米", "mm": "毫米", "m": "米", "kg": "公斤", "mg": "毫克", "g": "克",
-    "ml": "毫升", "mL": "毫升", "L": "升", "l": "升", "min": "分钟", "h": "小时", "s": "秒", "℃": "摄氏度", "°C": "摄氏度", "°": "度",
+    "ml": "毫升", "mL": "毫升", "L": "升", "l": "升", "min": "分钟", "h": "小时", "s": "秒", "℃": "摄氏度",
+    "°C": "摄氏度", "°": "度",
 }  # fmt: skip
 
 CURRENCIES = {"$": "美元", "€": "欧元", "£": "英镑", "¥": "元", "￥": "元"}
 
+FULL_WIDTH = frozenset("０１２３４５６７８９％＄＋＝＆") | {chr(ord(letter) + 0xFEE0) for letter in ascii_letters}
+"""Full-width digits, letters and symbols, 0xFEE0 above their plain forms; full-width punctuation is Mandarin's own."""
+
 SYMBOLS = {"&": "和", "+": "加", "=": "等于", "×": "乘", "~": "到", "～": "到"}
 
 PUNCTUATION = {
-    ",": "，", ".": "。", "?": "？", "!": "！", ";": "；", ":": "：", "(": "（", ")": "）", "·": "", "「": "“", "」": "”",
+    ",": "，", ".": "。", "?": "？", "!": "！", ";": "；", ":": "：", "(": "（", ")": "）",
+    "·": "", "「": "“", "」": "”",
 }  # fmt: skip
 
 TWO_BEFORE = "个只位本张次天块元杯碗斤瓶条件间家点盘份趟场口米岁名句页层遍盒袋双支台辆首步"
 """Measure words before which a lone 2 is read 两 (年 and 月 apart: 二零二四年, 二月)."""
 
 DIGIT_RUN = 7
-"""From so many digits on (or with a leading zero) a number is a code, such as a telephone number, read digit by digit."""
+"""From so many digits on (or with a leading zero) a number is a code, such as a telephone number: read by digits."""
 
 
 def spell_mandarin(text: str) -> str:

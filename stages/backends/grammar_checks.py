@@ -26,10 +26,18 @@ def check_topic(path: Path, topic: Topic) -> None:
 
 
 def _problems(topic: Topic) -> Iterator[tuple[str, str]]:
+    yield from _slot_problems(topic)
+    yield from _rule_problems(topic)
+    for intent in topic.intents.values():
+        yield from _intent_problems(topic, intent)
+    for scene in topic.scenes.values():
+        yield from _scene_problems(topic, scene.name)
+
+
+def _rule_problems(topic: Topic) -> Iterator[tuple[str, str]]:
     for name in ("backchannel", "cut_in"):
         if ANY not in topic.rules.get(name, {}):
             yield f"rules.{name}", f"must be a rule with the variant '{ANY}'"
-    yield from _slot_problems(topic)
     for name, rule in topic.rules.items():
         for variant, alternatives in rule.items():
             key = f"rules.{name}.{variant}"
@@ -37,10 +45,20 @@ def _problems(topic: Topic) -> Iterator[tuple[str, str]]:
                 yield key, "holds no alternative"
             for template in alternatives:
                 yield from _template_problems(topic, key, template)
-    for intent in topic.intents.values():
-        yield from _intent_problems(topic, intent)
-    for scene in topic.scenes.values():
-        yield from _scene_problems(topic, scene.name)
+    for name in topic.rules:
+        if name in _rules_within(topic, name, set()):
+            yield f"rules.{name}", "is part of itself"
+
+
+def _rules_within(topic: Topic, name: str, found: set[str]) -> set[str]:
+    """All rules that an expansion of the rule may reach."""
+    for alternatives in topic.rules[name].values():
+        for template in alternatives:
+            for node in nodes_within(template):
+                if isinstance(node, Reference) and node.rule not in found:
+                    found.add(node.rule)
+                    _rules_within(topic, node.rule, found)
+    return found
 
 
 def _slot_problems(topic: Topic) -> Iterator[tuple[str, str]]:
@@ -101,18 +119,18 @@ def _intent_problems(topic: Topic, intent: Intent) -> Iterator[tuple[str, str]]:
         yield key, "leads nowhere: give it next intents, or ends = true"
     if intent.ends and intent.role == "user":
         yield key, "only the assistant may end a dialogue"
-    known = intent.needs | intent.gives | intent.may | NAMES
     for mood, templates in intent.says.items():
         for template in templates:
-            place = f"{key}.says.{mood}"
-            found = list(_template_problems(topic, place, template))
-            yield from found
-            if found:
-                continue
-            if not is_sayable(template, topic.rules, known):
-                yield place, "a wording always mentions a slot that is not in needs, gives or may"
-            if missing := intent.gives - always_mentioned(template, topic.rules):
-                yield place, f"a wording can leave out '{min(missing)}', which the intent gives"
+            yield from _wording_problems(topic, intent, f"{key}.says.{mood}", template)
+
+
+def _wording_problems(topic: Topic, intent: Intent, key: str, template: Template) -> Iterator[tuple[str, str]]:
+    # Callers stop at the first problem, so what follows may rely on every rule being there.
+    yield from _template_problems(topic, key, template)
+    if not is_sayable(template, topic.rules, intent.needs | intent.gives | intent.may | NAMES):
+        yield key, "a wording always mentions a slot that is not in needs, gives or may"
+    if missing := intent.gives - always_mentioned(template, topic.rules):
+        yield key, f"a wording can leave out '{min(missing)}', which the intent gives"
 
 
 def _scene_problems(topic: Topic, name: str) -> Iterator[tuple[str, str]]:

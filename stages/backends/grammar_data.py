@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from schemas.errors import GrammarError
 from schemas.script import Language
@@ -145,13 +145,13 @@ class _Reader:
         try:
             return parse_template(source)
         except ValueError as error:
-            return self._fail(key, f"{error} in '{source}'")
+            self._fail(key, f"{error} in '{source}'")
 
     def _only(self, key: str, body: Mapping[str, Any], known: set[str]) -> None:
         if unknown := sorted(set(body) - known):
             self._fail(key, f"unknown key '{unknown[0]}'; use one of: {', '.join(sorted(known))}")
 
-    def _fail(self, key: str, problem: str) -> Any:
+    def _fail(self, key: str, problem: str) -> NoReturn:
         raise GrammarError(f"{self.path}: {key}: {problem}.")
 
 

@@ -47,9 +47,7 @@ Rule = Mapping[str, tuple[Template, ...]]
 
 def parse_template(source: str) -> Template:
     """The syntax tree of a template. Raises ValueError that says what is wrong."""
-    options, end = _parse_options(source, 0, "")
-    if end != len(source):
-        raise ValueError(f"unexpected '{source[end]}' at character {end + 1}")
+    options, _ = _parse_options(source, 0, "")
     if len(options) != 1:
         raise ValueError("'|' outside of brackets")
     return options[0]
@@ -69,7 +67,7 @@ def _parse_options(source: str, start: int, closing: str) -> tuple[list[Template
             nodes = []
             position += 1
         elif mark in "]})>":
-            return [*options, tuple(nodes)], position
+            raise ValueError(f"unexpected '{mark}' at character {position + 1}")
         else:
             node, position = _parse_node(source, position)
             nodes.append(node)
@@ -82,8 +80,6 @@ def _parse_node(source: str, start: int) -> tuple[Node, int]:
     mark = source[start]
     if mark in "[(":
         options, end = _parse_options(source, start + 1, "]" if mark == "[" else ")")
-        if source[end - 1] not in "])":
-            raise ValueError(f"'{source[end]}' does not close '{mark}'")
         optional: list[Template] = [()] * len(options) if mark == "[" else []
         return Choice((*optional, *options)), end
     if mark in "{<":

@@ -92,5 +92,4 @@ def word_deficits(posteriors: LogPosteriors, words: Sequence[Sequence[int]]) -> 
     missed = (posteriors.max(axis=1) - posteriors[np.arange(len(posteriors)), states[path]]).astype(np.float64)
     owner = np.repeat(np.arange(len(words)), [len(word) for word in words])
     of_frame = owner[np.maximum(path - 1, 0) // 2]
-    deficits: NDArray[np.float64] = np.bincount(of_frame, weights=missed, minlength=len(words))
-    return deficits
+    return np.bincount(of_frame, weights=missed, minlength=len(words)).astype(np.float64)

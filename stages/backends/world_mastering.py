@@ -34,8 +34,8 @@ def master(
     start_s, end_s = said[0].start_s, said[-1].end_s
     first, last = round(start_s * rate_hz), min(round(end_s * rate_hz), len(samples))
     speech = soxr.resample(samples[first:last], rate_hz, SAMPLE_RATE)
-    speech = _limited(_levelled(speech, LOUDNESS_LUFS + loudness_db))
     speech = np.pad(_faded(speech), round(EDGE_S * SAMPLE_RATE))
+    speech = _limited(_levelled(speech, LOUDNESS_LUFS + loudness_db))
     speech = speech + 10 ** (NOISE_FLOOR_DB / 20) * random.standard_normal(len(speech))
     finished = np.round(np.clip(speech, -1.0, 1.0) * 32767).astype(np.int16)
     duration_s = len(finished) / SAMPLE_RATE

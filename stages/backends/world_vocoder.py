@@ -3,7 +3,9 @@
 T frames of `FRAME_S`, F = fft size / 2 + 1 frequency bins.
 """
 
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +33,7 @@ def analyze(samples: Floats, rate_hz: int, voiced: "NDArray[np.bool_]") -> Frame
 
     The frames' f0 is all zero where dio finds no pitch at all.
     """
-    import pyworld
-
+    pyworld = _pyworld()
     samples = np.ascontiguousarray(samples)
     rough_hz, times = pyworld.dio(
         samples, rate_hz, F0_FLOOR_HZ, F0_CEIL_HZ, frame_period=1000 * FRAME_S, speed=DIO_SPEED
@@ -54,8 +55,7 @@ def analyze(samples: Floats, rate_hz: int, voiced: "NDArray[np.bool_]") -> Frame
 
 def synthesize(frames: Frames) -> Floats:
     """Float samples [about T * FRAME_S * rate]."""
-    import pyworld
-
+    pyworld = _pyworld()
     return np.asarray(
         pyworld.synthesize(
             np.ascontiguousarray(frames.f0_hz),
@@ -65,6 +65,13 @@ def synthesize(frames: Frames) -> Floats:
             1000 * FRAME_S,
         )
     )
+
+
+def _pyworld() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it imports pkg_resources, which warns of its own end
+        import pyworld
+    return pyworld
 
 
 def bin_frequencies(frames: Frames) -> Floats:

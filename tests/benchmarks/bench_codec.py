@@ -3,7 +3,7 @@
 Run it with `python tests/benchmarks/bench_codec.py`.
 Pitch is compared by Praat's autocorrelation tracker, which the codec itself does not use (it hears with dio). Gross
 error: share of frames voiced in both that are off by more than 20 % (Rabiner et al. 1976); median and rms are over the
-others. Phone error rates are those of the embedded recognizer, in percent of reference phones.
+others. Phone error rates (PER) are those of the embedded recognizer: phone edits / reference phones.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def pitch_errors(clips: list[Clip], decoded: list[Samples], rate_hz: int) -> dic
 
 
 def code_usage(codes: list[NDArray[np.uint16]]) -> dict[str, float]:
-    """Per codebook, the perplexity of its codes as a share of the most that so many frames could show."""
+    """For each codebook, how many of its 1024 codes occur, and the perplexity of their distribution."""
     frames = np.concatenate(codes)
     usage = {}
     for book, column in enumerate(frames.T):

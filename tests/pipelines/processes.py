@@ -28,9 +28,9 @@ def command(arguments: list[str], fakes: bool = True, **options: Any) -> subproc
     )
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen[str], patience_s: float = PATIENCE_S) -> tuple[int, str, str]:
     """Return code, stdout and stderr of a process that ends by itself."""
-    out, err = process.communicate(timeout=PATIENCE_S)
+    out, err = process.communicate(timeout=patience_s)
     return process.returncode, out, err
 
 

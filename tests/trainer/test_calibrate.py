@@ -6,17 +6,20 @@ import pytest
 
 from schemas.limits import Limit, Limits, parse_limits
 from schemas.take import Measures
+from stages.judge import judge
 from trainer import calibrate
 from trainer.calibrate import (
     CHECK,
     FIT,
     GROUPS,
     TABLE,
+    TAILS,
     Group,
     as_toml,
     clean_lines,
     fence,
     fit,
+    joint_tail,
     rejected_share,
     weights_digest,
 )
@@ -26,31 +29,54 @@ EN_PLAIN = Group("conversation", "en", "plain")
 
 def heard(**values: float) -> Measures:
     common = {"gap": 0.1, "worst_gap": 0.5, "dnsmos_ovrl": 3.0, "length_ratio": 1.0, "seconds_per_character": 0.07}
-    return replace(Measures(leading_silence_s=0.2, trailing_silence_s=0.1), **{**common, **values})
+    return replace(Measures(leading_silence_s=0.2, trailing_silence_s=0.8), **{**common, **values})
 
 
-def test_the_fence_is_that_of_tukey():
-    values = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-    assert (fence(values, "minimum"), fence(values, "maximum")) == (2 - 1.5 * 2, 4 + 1.5 * 2)
+def test_the_fence_is_that_of_tukey_in_ratios():
+    values = 2.0 ** np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert fence(values, "minimum") == pytest.approx(2.0 ** (2 - 1.5 * 2))
+    assert fence(values, "maximum") == pytest.approx(2.0 ** (4 + 1.5 * 2))
 
 
 def test_every_gated_measure_gets_a_bound_where_its_tail_begins():
-    clips = [heard(gap=n / 100, dnsmos_ovrl=3 - n / 100, seconds_per_character=0.05 + n / 1000) for n in range(101)]
+    clips = [
+        heard(gap=n / 100, dnsmos_ovrl=3 - n / 100, seconds_per_character=0.1 * 2 ** (n / 50 - 1)) for n in range(101)
+    ]
     limits = {(limit.measure, limit.side): limit for limit in fit(EN_PLAIN, clips)}
     assert {key: limit.bound for key, limit in limits.items()} == {
         ("gap", "maximum"): 0.95,
         ("worst_gap", "maximum"): 0.5,
         ("dnsmos_ovrl", "minimum"): 2.05,
-        ("length_ratio", "minimum"): 1.0,
-        ("length_ratio", "maximum"): 1.0,
-        ("leading_silence_s", "maximum"): 0.2,
-        ("trailing_silence_s", "maximum"): 0.1,
-        ("seconds_per_character", "minimum"): 0.0,
-        ("seconds_per_character", "maximum"): 0.2,
+        ("length_ratio", "minimum"): 0.8,
+        ("length_ratio", "maximum"): 1.25,
+        ("leading_silence_s", "maximum"): 0.5,
+        ("trailing_silence_s", "maximum"): 0.8,
+        ("seconds_per_character", "minimum"): 0.025,
+        ("seconds_per_character", "maximum"): 0.4,
     }
     assert limits["gap", "maximum"] == Limit(
-        "gap", "maximum", 0.95, "95th percentile of 101 clean clips", 0.5, "conversation", "en", "plain"
+        "gap", "maximum", 0.95, "5.0% tail, jointly 5%, of 101 clean clips", 0.5, "conversation", "en", "plain"
     )
+
+
+def test_tails_that_fall_on_different_clips_share_the_five_percent():
+    random = np.random.default_rng(0)
+    clips = [
+        heard(gap=gap, worst_gap=worst, dnsmos_ovrl=ovrl)
+        for gap, worst, ovrl in random.uniform(size=(2000, 3)).tolist()
+    ]
+    assert joint_tail(clips) == pytest.approx(1 - 0.95 ** (1 / 3), abs=0.002)
+    limits = Limits("test", tuple(limit for limit in fit(EN_PLAIN, clips) if (limit.measure, limit.side) in TAILS))
+    kept = [judge(clip, limits.of("conversation", "en", "plain")).accepted for clip in clips]
+    assert np.mean(kept) == pytest.approx(0.95, abs=0.002)
+
+
+def test_clean_clips_that_go_further_move_the_guards():
+    clips = [heard(length_ratio=0.5 + n / 100, leading_silence_s=n / 100) for n in range(101)]
+    limits = {(limit.measure, limit.side): limit.bound for limit in fit(EN_PLAIN, clips)}
+    assert limits["length_ratio", "minimum"] == 0.51
+    assert limits["length_ratio", "maximum"] == 1.49
+    assert limits["leading_silence_s", "maximum"] == 0.99
 
 
 def test_a_measure_without_spread_is_scaled_by_its_bound():

@@ -86,3 +86,13 @@ def test_a_run_reproduces_and_its_file_opens_as_the_codec(tmp_path: Path) -> Non
     assert (tmp_path / "first").read_bytes() == (tmp_path / "again").read_bytes()
     assert codes.values.shape == (138, 8)
     assert 0.5 < np.std(samples) / np.std(clips[0]) < 2.0
+
+
+def test_shifted_mels_start_later_and_stay_inside_their_clip() -> None:
+    mel = np.arange(16 * MELS, dtype=np.float32).reshape(16, MELS)
+    features = [codec.Features(one, np.zeros(16, np.float32), np.zeros(16, bool)) for one in (mel, mel + 10_000)]
+
+    assert codec.stack_mels(features, 0).tolist() == [
+        half.flatten().tolist() for one in features for half in (one.mel[:8], one.mel[8:])
+    ]
+    assert codec.stack_mels(features, 6).tolist() == [one.mel[6:14].flatten().tolist() for one in features]

@@ -62,7 +62,7 @@ def test_mandarin_is_read_by_phrase_with_tone_sandhi() -> None:
     assert [" ".join(word.readings[0]) for word in words] == [
         "n i 2",
         "h ao 3",
-        "uo 3",
+        "uo 2",
         "zh ang 3",
         "d a 4",
         "q v 4",
@@ -70,6 +70,11 @@ def test_mandarin_is_read_by_phrase_with_tone_sandhi() -> None:
         "h ang 2",
     ]
     assert not any(word.fallback for word in words)
+
+
+def test_a_chain_of_third_tones_rises_until_its_last_and_not_across_a_comma() -> None:
+    words = reference_words("我也想买水果，九点", "zh", {}, never)
+    assert "".join(word.readings[0][-1] for word in words) == "22222323"
 
 
 @pytest.mark.parametrize(

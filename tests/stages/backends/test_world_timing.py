@@ -33,7 +33,6 @@ def test_frames_move_with_their_phones() -> None:
     voiced_s = np.flatnonzero(frames.f0_hz > 0) * FRAME_S
     assert abs(voiced_s[0] - phones[1].start_s) <= FRAME_S
     assert abs(voiced_s[-1] - phones[1].end_s) <= FRAME_S
-    assert (
-        len(frames.f0_hz) == len(frames.log_power) == len(frames.aperiodicity) == round(phones[-1].end_s / FRAME_S) + 1
-    )
+    count = round(phones[-1].end_s / FRAME_S) + 1
+    assert len(frames.f0_hz) == len(frames.log_power) == len(frames.aperiodicity) == count
     np.testing.assert_allclose(frames.log_power[int(phones[1].start_s / FRAME_S) + 5], 5.0)

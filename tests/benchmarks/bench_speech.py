@@ -1,0 +1,46 @@
+"""What the embedded speech engine costs: CPU seconds per second of speech, on one core, its helper process included.
+
+Run it with `python tests/benchmarks/bench_speech.py`. The engine has spoken once before the clock starts.
+"""
+
+import argparse
+import resource
+import time
+
+from threadpoolctl import threadpool_limits
+
+from schemas.take import SAMPLE_RATE, Line
+from stages.backends.espeak_speech import EspeakSpeech
+from trainer.clips import make_clips
+
+
+def real_time_factor(lines: list[Line]) -> float:
+    """CPU seconds of this process and of the engine's helper per second of audio."""
+    children_before = _children_cpu_s()
+    engine = EspeakSpeech()
+    engine.open()
+    engine.synthesize(lines[:1])
+    start_s = time.process_time()
+    performances = engine.synthesize(lines)
+    own_s = time.process_time() - start_s
+    engine.close()  # the helper's time is known once it has ended
+    seconds = sum(len(performance.samples) for performance in performances) / SAMPLE_RATE
+    return (own_s + _children_cpu_s() - children_before) / seconds
+
+
+def _children_cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", type=int, default=40)
+    count = parser.parse_args().lines
+    lines = [clip.line for clip in make_clips("bench speech", range(count))]
+    print(f"{count} lines: {real_time_factor(lines):.4f} CPU s per s of speech")
+
+
+if __name__ == "__main__":
+    with threadpool_limits(1):
+        main()

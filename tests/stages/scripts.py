@@ -1,0 +1,37 @@
+"""Plans and scripts for the tests of the writing stages."""
+
+from functools import cache
+
+from schemas.script import DialoguePlan, Language, Overlap, Role, Script, Turn
+from stages.backends.grammar_data import load_grammar, scenes
+from stages.backends.grammar_people import characters
+from stages.backends.grammar_writer import write_script
+
+
+def plan(index: int, language: Language = "en", scene: str | None = None, seed: int | None = None) -> DialoguePlan:
+    places = scenes(language)
+    return DialoguePlan(
+        dialogue_id=f"d{index}",
+        kind="conversation",
+        language=language,
+        split="train",
+        scene=scene or places[index % len(places)],
+        user=characters(language, "user", 40)[index % 40],
+        assistant=characters(language, "assistant", 12)[index % 12],
+        seed=index if seed is None else seed,
+    )
+
+
+@cache
+def written(count: int, language: Language) -> tuple[Script, ...]:
+    """The first `count` dialogues of the bundled grammar."""
+    grammar = load_grammar(language)
+    return tuple(write_script(grammar, plan(index, language)) for index in range(count))
+
+
+def turn(role: Role, text: str, overlap: Overlap = "none") -> Turn:
+    return Turn(role=role, text=text, intent="say", overlap=overlap)
+
+
+def script(*turns: Turn, language: Language = "en") -> Script:
+    return Script(plan=plan(0, language), topic="test", turns=turns, writer="test")

@@ -1,0 +1,49 @@
+"""The plan: exact counts, splits that share nothing, and the same plan every time."""
+
+from collections import Counter
+
+import pytest
+
+from schemas.errors import RecipeError
+from schemas.recipe import Recipe
+from stages.plan_dialogues import apportion, plan_dialogues
+
+
+def recipe(**kind: object) -> Recipe:
+    plan = {"dialogues": 50, "languages": {"en": 3, "zh": 1}, "user_voices": 20, "assistant_voices": 4} | kind
+    splits = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    return Recipe.model_validate({"name": "plan", "seed": 9, "kinds": {"conversation": plan}, "splits": splits})
+
+
+def test_counts_follow_the_language_mix_and_the_splits() -> None:
+    plans = plan_dialogues(recipe())
+    assert Counter(plan.language for plan in plans) == {"en": 38, "zh": 12}
+    assert Counter(plan.split for plan in plans if plan.language == "zh") == {"train": 8, "validation": 2, "test": 2}
+    assert len({plan.dialogue_id for plan in plans}) == len({plan.seed for plan in plans}) == 50
+
+
+def test_splits_share_neither_users_nor_scenes_with_their_voice() -> None:
+    owners: dict[tuple[str, ...], set[str]] = {}
+    for plan in plan_dialogues(recipe(dialogues=400)):
+        owners.setdefault((plan.user.character_id,), set()).add(plan.split)
+        owners.setdefault((plan.language, plan.scene, plan.assistant.character_id), set()).add(plan.split)
+    assert len(owners) > 100
+    assert all(len(splits) == 1 for splits in owners.values())
+
+
+def test_the_plan_depends_on_the_recipe_alone() -> None:
+    assert plan_dialogues(recipe()) == plan_dialogues(recipe())
+    other = recipe().model_copy(update={"seed": 10})
+    assert [plan.scene for plan in plan_dialogues(other)] != [plan.scene for plan in plan_dialogues(recipe())]
+
+
+def test_too_few_for_the_splits_says_what_to_raise() -> None:
+    with pytest.raises(RecipeError, match=r"conversation \(en\): user_voices: 2 is too few for the splits"):
+        plan_dialogues(recipe(user_voices=2))
+
+
+def test_apportion_is_exact_and_keeps_minima() -> None:
+    assert apportion(10, {"a": 1.0, "b": 1.0, "c": 1.0}) == {"a": 4, "b": 3, "c": 3}
+    assert apportion(3, {"a": 0.98, "b": 0.01, "c": 0.01}, minimum=1) == {"a": 1, "b": 1, "c": 1}
+    with pytest.raises(ValueError, match="2 cannot be shared among 3"):
+        apportion(2, {"a": 1.0, "b": 1.0, "c": 1.0}, minimum=1)
