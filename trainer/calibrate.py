@@ -45,7 +45,7 @@ from stages.transcribe import Transcribe
 TABLE = Path(__file__).parents[1] / "schemas" / "limits" / "embedded.toml"
 FIT, CHECK = "calibration", "calibration check"
 """Seed namespaces of the clips that limits are fitted on and checked on."""
-CLIPS: dict[Style, int] = {"plain": 160, "whisper": 60, "shout": 60}
+CLIPS: dict[Style, int] = {"plain": 100, "whisper": 40, "shout": 40}
 """Clips per kind and language to fit on; half as many check."""
 KEPT = 0.95
 TAILS: tuple[tuple[str, Side], ...] = (("gap", "maximum"), ("worst_gap", "maximum"), ("dnsmos_ovrl", "minimum"))

@@ -178,7 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights file to write (default: the bundled one)")
     parser.add_argument("--clips", type=int, default=1200, help="practice clips to train on")
-    parser.add_argument("--steps", type=int, default=3600, help="steps of the vocoder")
+    parser.add_argument("--steps", type=int, default=2400, help="steps of the vocoder")
     parser.add_argument("--processes", type=int, default=1, help="processes that make the clips")
     options = parser.parse_args()
     clips = [clip.samples for clip in make_clips_parallel(NAMESPACE, options.clips, options.processes)]

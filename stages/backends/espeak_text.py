@@ -1,7 +1,7 @@
 """From a line's words to what espeak-ng is asked to say.
 
-Mandarin goes in as numbered pinyin, read by pypinyin over the whole phrase (so that polyphones are read in context
-and tone sandhi applies); English goes in as text. Tests that need a wrong utterance build its tokens or text
+Mandarin goes in as numbered pinyin, read over whole phrases (so that polyphones are read in context and tone sandhi
+applies); English goes in as text. Tests that need a wrong utterance build its tokens or text
 themselves and go on with `mandarin_text` or a CarrierRequest.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from schemas.errors import UnspeakableTextError
 from schemas.script import Language
+from stages.backends.mandarin_readings import mandarin_syllables
 
 ENGLISH_RESPELLED = {
     # Interjections that espeak-ng 1.52 spells out letter by letter or misreads, as its own phonemes.
@@ -71,12 +72,10 @@ def english_text(spoken: str) -> str:
 
 def mandarin_readings(spoken: str) -> tuple[str, ...]:
     """Syllables with tone digits (`ni2 hao3`: sandhi applied) and clause marks (ASCII), in order."""
-    from pypinyin import Style, lazy_pinyin
-
     tokens: list[str] = []
     for piece in re.findall(r"[\u3400-\u9fff]+|\S", spoken):
         if _HANZI.fullmatch(piece):
-            tokens += lazy_pinyin(piece, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True)
+            tokens += mandarin_syllables(piece)
         elif PUNCTUATION.get(piece, piece) in CLAUSE_MARKS:
             tokens.append(PUNCTUATION.get(piece, piece))
         elif piece not in SILENT_MARKS:

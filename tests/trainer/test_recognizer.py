@@ -68,16 +68,22 @@ def test_collate_pads_with_the_mean_and_counts_posterior_frames() -> None:
     assert features[0, :, :NUM_MELS].mean(0).abs().max() < 1e-5
 
 
-def test_training_learns_and_is_repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> list[Example]:
     monkeypatch.setattr(recognizer, "BATCH", 8)
     torch.set_num_threads(1)
-    random = generator("toy")
-    examples = [toy_example([int(label) for label in random.integers(1, 6, 4)], random) for _ in range(16)]
-    net = train(examples, 60)
-    again = train(examples, 60)
-    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), again.parameters(), strict=True))
-    unseen = [toy_example([int(label) for label in random.integers(1, 6, 4)], random) for _ in range(4)]
-    features, frames, labels, _ = collate(unseen)
+    random = generator("toys")
+    return [toy_example([int(label) for label in 1 + random.permutation(6)[:4]], random) for _ in range(20)]
+
+
+def test_training_learns_what_it_has_not_seen(toys: list[Example]) -> None:
+    net = train(toys[:16], 100)
+    features, frames, labels, _ = collate(toys[16:])
     posteriors = net(features).detach().numpy()
     heard = [greedy_labels(p[:n]) for p, n in zip(posteriors, frames, strict=True)]
     assert heard == labels.tolist()
+
+
+def test_training_is_repeatable(toys: list[Example]) -> None:
+    net, again = train(toys, 4), train(toys, 4)
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), again.parameters(), strict=True))
