@@ -60,7 +60,7 @@ class Build:
                 with disk_errors(self.out):
                     claim_output(self.out)
                     files.sweep(self.out)
-                takes, counters = self._perform(scripts, twins, len(plans))
+                takes, counters = self._perform(scripts, twins)
                 chunks = {index: Chunk(scripts[index], takes[index]) for index in scripts}
                 with disk_errors(self.out):
                     return self._assemble(plans, chunks, twins, limits, counters)
@@ -92,7 +92,7 @@ class Build:
         return twins
 
     def _perform(
-        self, scripts: dict[int, Manifest], twins: dict[str, str], planned: int
+        self, scripts: dict[int, Manifest], twins: dict[str, str]
     ) -> tuple[dict[int, Manifest], list[Counter]]:
         """Takes of all scripts: the manifests of their chunks, and the counters of what ran now."""
         shape = shape_of("perform", self.recipe)
@@ -108,7 +108,8 @@ class Build:
         counters: list[Counter] = []
         if todo:
             build = {"recipe": self.recipe.model_dump(mode="json"), "work": self.work, "codec": self._codec()}
-            progress = Progress(self.work, planned, retry_limits(self.recipe))
+            dialogues = sum(len(manifest["written"]) for manifest in scripts.values()) - len(twins)
+            progress = Progress(self.work, dialogues, retry_limits(self.recipe))
             try:
                 if self.workers == 0:
                     counters = perform_here(build, list(todo.values()))
@@ -184,8 +185,19 @@ def selection_limits(recipe: Recipe) -> Limits:
     return load_limits(recipe.perform.profile, entries)
 
 
+def hours_missing(manifest: Manifest) -> list[str]:
+    """What each kind falls short of the hours its recipe asks for, in words; it is printed, never topped up."""
+    missing = []
+    for kind, plan in manifest["recipe"]["kinds"].items():
+        accounts = [account for key, account in manifest["books"].items() if key.split()[0] == kind]
+        hours = sum(account["seconds"]["accepted"] for account in accounts) / 3600
+        if plan["hours"] is not None and hours < plan["hours"]:
+            missing.append(f"{kind}: {hours:.2f} of the {plan['hours']:g} hours asked for were accepted.")
+    return missing
+
+
 def shortfalls(manifest: Manifest) -> list[str]:
-    """What is wrong with a finished corpus, in words: open books, too much rejected, an empty split, hours missing."""
+    """What is wrong with a finished corpus, in words: open books, too much rejected, an empty split."""
     recipe = Recipe.model_validate(manifest["recipe"])
     wrong = [f"The books do not close: {account}." for account in open_accounts(manifest["books"])]
     share = rejected_share(manifest["books"])

@@ -62,7 +62,7 @@ def _build(options: argparse.Namespace) -> int:
     from schemas.recipe import load_recipe
 
     recipe = load_recipe(options.recipe)
-    from pipelines.build import Build, shortfalls
+    from pipelines.build import Build, hours_missing, shortfalls
 
     out = _absolute(options.out)
     work = _absolute(options.work) if options.work else f"{out}.work"
@@ -71,6 +71,7 @@ def _build(options: argparse.Namespace) -> int:
         print(f"Scripts are in {work}/scripts-*.jsonl; build without --until to perform them.")
         return 0
     _report(out, manifest)
+    print("\n".join(hours_missing(manifest)))
     wrong = shortfalls(manifest)
     for sentence in wrong:
         print(f"troupe: {sentence}", file=sys.stderr)

@@ -172,7 +172,7 @@ def retry_limits(recipe: Recipe) -> Limits:
 def within(take: Take, limits: Limits) -> bool:
     """Whether a take is within the limits in force for it."""
     line = take.line
-    return judge(take.measures, limits.of(line.kind, line.language, line.turn.style)).accepted
+    return judge(take.measures, limits.of(line.kind, line.language, line.turn.manner)).accepted
 
 
 def first_lines(cast: CastScript, recipe_seed: int) -> list[Line]:

@@ -46,7 +46,7 @@ def tally(manifest: Manifest, limits: Limits) -> dict[str, int]:
     """Dialogues of a take chunk that are accepted, rejected and dead under the limits."""
     kept: dict[str, dict[int, bool]] = {}
     for take in manifest["takes"]:
-        verdict = judge(Measures(**take["measures"]), limits.of(take["kind"], take["language"], take["style"]))
+        verdict = judge(Measures(**take["measures"]), limits.of(take["kind"], take["language"], take["manner"]))
         turns = kept.setdefault(take["dialogue_id"], {})
         turns[take["turn_index"]] = turns.get(take["turn_index"], False) or verdict.accepted
     dead = {name for name in manifest["dialogues"] if any(d["record_id"].startswith(name) for d in manifest["dead"])}

@@ -89,7 +89,7 @@ def _short(value: float | None) -> float | None:
     return None if value is None else round(float(value), NUM_COMPARED)
 
 
-def take_manifest(row: dict[str, Any], position: int) -> dict[str, Any]:
+def take_manifest(take: Take, row: dict[str, Any], position: int) -> dict[str, Any]:
     """What selection and sharding need of a row, so that neither opens the chunk."""
     return {
         "take_id": row["take_id"],
@@ -98,7 +98,7 @@ def take_manifest(row: dict[str, Any], position: int) -> dict[str, Any]:
         "attempt": row["attempt"],
         "kind": row["kind"],
         "language": row["language"],
-        "style": row["style"],
+        "manner": take.line.turn.manner,
         "row": position,
         "duration_s": row["duration_s"],
         "bytes": len(row["audio"]["bytes"]),
@@ -118,6 +118,7 @@ def arrow_bytes(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> bytes:
 
 def write_takes(work: str, index: int, shape: str, codec: dict[str, Any], done: Sequence[PerformedDialogue]) -> None:
     """A take chunk with its manifest. `codec` describes the codes: name, revision, rates, sizes."""
+    takes = [take for dialogue in done for take in dialogue.takes]
     rows = [take_row(dialogue.script, take) for dialogue in done for take in dialogue.takes]
     schema = arrow_schema(utterance_features(codec["num_codebooks"]), {"codec": codec})
     manifest = {
@@ -125,7 +126,7 @@ def write_takes(work: str, index: int, shape: str, codec: dict[str, Any], done: 
         "shape": shape,
         "codec": codec,
         "dialogues": [dialogue.script.dialogue_id for dialogue in done],
-        "takes": [take_manifest(row, position) for position, row in enumerate(rows)],
+        "takes": [take_manifest(take, row, i) for i, (take, row) in enumerate(zip(takes, rows, strict=True))],
         "dead": [asdict(letter) for dialogue in done for letter in dialogue.dead],
     }
     write_chunk(take_chunk(work, index), arrow_bytes(rows, schema), manifest)

@@ -48,7 +48,8 @@ def perform_here(build: dict[str, Any], jobs: Sequence[str]) -> list[Counter]:
         close_stages()
     counters = result.metrics().query()["counters"]
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return [(c.key.metric.namespace, c.key.metric.name, c.committed) for c in counters] + [("worker", "rss_kb", peak_kb)]
+    counted = [(c.key.metric.namespace, c.key.metric.name, c.committed) for c in counters]
+    return [*counted, ("worker", "rss_kb", peak_kb)]
 
 
 if __name__ == "__main__":

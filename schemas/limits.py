@@ -9,7 +9,8 @@ published). It holds entries like
     minimum = 3.0
     source = "Emilia (He et al. 2024): DNSMOS OVRL >= 3.0"
 
-`kind`, `language` and `style` select the takes an entry covers; one left out covers all. A recipe overrides a
+`kind`, `language` and `style` (a turn's style, or `backchannel`: see `Turn.manner`) select the takes an entry covers;
+one left out covers all. A recipe overrides a
 profile with entries of the same form (`source` and `scale` may be left out); `minimum = -inf` lifts a limit.
 """
 
@@ -22,13 +23,13 @@ from importlib.resources import files
 from typing import Literal
 
 from schemas.errors import RecipeError
-from schemas.script import KINDS, LANGUAGES, STYLES, Kind, Language, Style
+from schemas.script import KINDS, LANGUAGES, MANNERS, Kind, Language, Manner
 from schemas.take import MEASURES
 
 Side = Literal["minimum", "maximum"]
 
 PROFILES: tuple[str, ...] = ("embedded", "production")
-_SELECTORS: dict[str, tuple[str, ...]] = {"kind": KINDS, "language": LANGUAGES, "style": STYLES}
+_SELECTORS: dict[str, tuple[str, ...]] = {"kind": KINDS, "language": LANGUAGES, "style": MANNERS}
 _KEYS = ("measure", *_SELECTORS, "minimum", "maximum", "scale", "source")
 
 
@@ -49,7 +50,7 @@ class Limit:
     language: str | None = None
     style: str | None = None
 
-    def covers(self, kind: Kind, language: Language, style: Style) -> bool:
+    def covers(self, kind: Kind, language: Language, style: Manner) -> bool:
         return self.kind in (None, kind) and self.language in (None, language) and self.style in (None, style)
 
     @property
@@ -66,7 +67,7 @@ class Limits:
     table: tuple[Limit, ...]
     overrides: tuple[Limit, ...] = ()
 
-    def of(self, kind: Kind, language: Language, style: Style) -> tuple[Limit, ...]:
+    def of(self, kind: Kind, language: Language, style: Manner) -> tuple[Limit, ...]:
         """The limits in force for such takes: at most one per measure and side, ordered by measure and side.
 
         Every override that covers the take goes before the profile's table; within either, the most specific

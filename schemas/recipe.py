@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import RecipeError
-from schemas.script import Kind, Language, Style
+from schemas.script import Kind, Language, Manner
 from schemas.take import MEASURES
 
 SECONDS_PER_DIALOGUE: dict[Kind, float] = {"conversation": 13.0}
@@ -72,7 +72,7 @@ class LimitOverride(_Section):
     measure: str
     kind: Kind | None = None
     language: Language | None = None
-    style: Style | None = None
+    style: Manner | None = None
     minimum: float | None = None
     maximum: float | None = None
 

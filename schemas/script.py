@@ -15,6 +15,7 @@ Emotion = Literal[
     "neutral", "happy", "excited", "sad", "angry", "fearful", "surprised", "tender", "contemptuous", "tired"
 ]
 Style = Literal["plain", "whisper", "shout"]
+Manner = Literal["plain", "whisper", "shout", "backchannel"]
 Pace = Literal["slow", "normal", "fast"]
 Overlap = Literal["none", "interrupts", "backchannel"]
 Age = Literal["child", "youth", "middle-aged", "elderly"]
@@ -24,6 +25,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
 STYLES: tuple[Style, ...] = get_args(Style)
+MANNERS: tuple[Manner, ...] = get_args(Manner)
 
 
 class _Record(BaseModel):
@@ -64,6 +66,11 @@ class Turn(_Record):
     pause_before_s: float = Field(default=0.3, ge=0.0, le=5.0)
     overlap: Overlap = "none"
     slots: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def manner(self) -> Manner:
+        """Whose limits the turn is judged by: its style's, or a back-channel's, which is too short for those."""
+        return "backchannel" if self.overlap == "backchannel" else self.style
 
 
 class DialoguePlan(_Record):

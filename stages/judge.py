@@ -45,7 +45,7 @@ def rank(verdict: Verdict, attempt: int) -> tuple[int, float, int]:
 
 def _verdict(take: Take, limits: Limits) -> Verdict:
     line = take.line
-    return judge(take.measures, limits.of(line.kind, line.language, line.turn.style))
+    return judge(take.measures, limits.of(line.kind, line.language, line.turn.manner))
 
 
 def _miss(limit: Limit, value: float | None) -> Miss | None:

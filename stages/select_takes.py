@@ -79,4 +79,4 @@ def _rejection(take: TakeFacts, verdict: Verdict, dialogue_reason: str) -> Rejec
 
 
 def _verdict(take: TakeFacts, limits: Limits) -> Verdict:
-    return judge(Measures(**take["measures"]), limits.of(take["kind"], take["language"], take["style"]))
+    return judge(Measures(**take["measures"]), limits.of(take["kind"], take["language"], take["manner"]))

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from schemas.limits import Limit, Limits, Side, load_limits
 from schemas.recipe import KindPlan, Recipe
-from schemas.script import KINDS, LANGUAGES, STYLES, Kind, Language, Style
+from schemas.script import KINDS, LANGUAGES, MANNERS, Kind, Language, Manner
 from schemas.seeds import derive_seed, generator
 from schemas.take import Line, Measures
 from stages.backends.dnsmos_quality import DnsmosQuality
@@ -45,8 +45,10 @@ from stages.transcribe import Transcribe
 TABLE = Path(__file__).parents[1] / "schemas" / "limits" / "embedded.toml"
 FIT, CHECK = "calibration", "calibration check"
 """Seed namespaces of the clips that limits are fitted on and checked on."""
-CLIPS: dict[Style, int] = {"plain": 100, "whisper": 40, "shout": 40}
+CLIPS: dict[Manner, int] = {"plain": 200, "whisper": 60, "shout": 60, "backchannel": 100}
 """Clips per kind and language to fit on; half as many check."""
+DIALOGUES_A_BACKCHANNEL = 12
+"""So many dialogues have at least one: about every fourth does."""
 KEPT = 0.95
 TAILS: tuple[tuple[str, Side], ...] = (("gap", "maximum"), ("worst_gap", "maximum"), ("dnsmos_ovrl", "minimum"))
 GUARDS: dict[tuple[str, Side], float] = {
@@ -67,23 +69,29 @@ class Group:
 
     kind: Kind
     language: Language
-    style: Style
+    style: Manner
 
 
-GROUPS = tuple(Group(kind, language, style) for kind in KINDS for language in LANGUAGES for style in STYLES)
+GROUPS = tuple(Group(kind, language, style) for kind in KINDS for language in LANGUAGES for style in MANNERS)
 
 
 def clean_lines(namespace: str, group: Group, count: int) -> list[Line]:
-    """One turn, in the group's style, of each of `count` dialogues."""
-    kinds = {group.kind: KindPlan(dialogues=count, languages={group.language: 1.0}, assistant_voices=60)}
+    """One turn, in the group's style, of each of `count` dialogues that have such a turn."""
+    planned = count * DIALOGUES_A_BACKCHANNEL if group.style == "backchannel" else count
+    kinds = {group.kind: KindPlan(dialogues=planned, languages={group.language: 1.0}, assistant_voices=60)}
     recipe = Recipe(name="calibration", seed=derive_seed(namespace, group.style), kinds=kinds, splits={"train": 1.0})
     writer, engine = GrammarWriter(), EspeakSpeech()
     writer.open()
-    lines = []
+    lines: list[Line] = []
     for script in writer.write(plan_dialogues(recipe)):
+        fit = [i for i, t in enumerate(script.turns) if (t.manner == "backchannel") == (group.style == "backchannel")]
+        if not fit or len(lines) == count:
+            continue
         seed = derive_seed(recipe.seed, script.dialogue_id, 0)
-        index = int(generator(seed).integers(len(script.turns)))
-        turn = script.turns[index].model_copy(update={"style": group.style})
+        index = fit[int(generator(seed).integers(len(fit)))]
+        turn = script.turns[index]
+        if group.style != "backchannel":
+            turn = turn.model_copy(update={"style": group.style})
         character = script.speaker(turn)
         spoken = normalize(turn.text, group.language)
         voice = engine.design(character)
@@ -174,7 +182,7 @@ def rejected_share(lines: Sequence[Line], limits: Limits, attempts: int, process
         seeds = [derive_seed(line.seed, attempt) if attempt else line.seed for line in missing]
         tried = [replace(line, attempt=attempt, seed=seed) for line, seed in zip(missing, seeds, strict=True)]
         verdicts = [
-            judge(measures, limits.of(line.kind, line.language, line.turn.style))
+            judge(measures, limits.of(line.kind, line.language, line.turn.manner))
             for line, measures in zip(tried, hear_parallel(tried, processes), strict=True)
         ]
         missing = [line for line, verdict in zip(missing, verdicts, strict=True) if not verdict.accepted]

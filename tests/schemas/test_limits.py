@@ -6,7 +6,7 @@ import pytest
 
 from schemas.errors import RecipeError
 from schemas.limits import PROFILES, Limit, Limits, load_limits, parse_limits
-from schemas.script import KINDS, LANGUAGES, STYLES
+from schemas.script import KINDS, LANGUAGES, MANNERS
 
 
 def limit(bound: float, **selectors: str) -> Limit:
@@ -79,7 +79,7 @@ def test_an_infinite_bound_lifts_a_limit():
         ({"measure": "gap", "maximum": 1, "scale": 0}, "limits[0].scale: 0.0 must be above 0."),
         (
             {"measure": "gap", "maximum": 1, "style": "murmur"},
-            "limits[0].style: 'murmur' is unknown; use one of: plain, whisper, shout.",
+            "limits[0].style: 'murmur' is unknown; use one of: plain, whisper, shout, backchannel.",
         ),
         (
             {"measure": "gap", "maximum": 1, "language": "enn"},
@@ -129,7 +129,7 @@ def test_the_embedded_profile_limits_every_language_and_style_alike():
         (kind, language, style): {(entry.measure, entry.side) for entry in limits.of(kind, language, style)}
         for kind in KINDS
         for language in LANGUAGES
-        for style in STYLES
+        for style in MANNERS
     }
     expected = {
         ("clipped_share", "maximum"),

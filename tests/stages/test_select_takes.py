@@ -32,7 +32,7 @@ def take(turn: int, attempt: int, gap: float) -> dict[str, Any]:
         "attempt": attempt,
         "kind": "conversation",
         "language": "en",
-        "style": "plain",
+        "manner": "plain",
         "measures": dict.fromkeys(MEASURES) | {"gap": gap},
     }
 

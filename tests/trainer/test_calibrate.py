@@ -100,7 +100,7 @@ def test_the_bundled_limits_were_fitted_with_the_bundled_recognizer():
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group.language} {group.style}")
 def test_clean_lines_are_of_their_group_and_the_same_again(group):
     lines = clean_lines(FIT, group, 6)
-    assert [(line.kind, line.language, line.turn.style) for line in lines] == [
+    assert [(line.kind, line.language, line.turn.manner) for line in lines] == [
         (group.kind, group.language, group.style)
     ] * 6
     assert len({line.dialogue_id for line in lines}) == 6
