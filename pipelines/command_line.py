@@ -71,7 +71,8 @@ def _build(options: argparse.Namespace) -> int:
         print(f"Scripts are in {work}/scripts-*.jsonl; build without --until to perform them.")
         return 0
     _report(out, manifest)
-    print("\n".join(hours_missing(manifest)))
+    for sentence in hours_missing(manifest):
+        print(sentence)
     wrong = shortfalls(manifest)
     for sentence in wrong:
         print(f"troupe: {sentence}", file=sys.stderr)
@@ -79,10 +80,13 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
     from pipelines.verify import verify
 
     out = _absolute(options.corpus)
-    faults = verify(out)
+    with tqdm(unit="row", desc="verify") as bar:
+        faults = verify(out, bar.update)
     for fault in faults:
         print(fault, file=sys.stderr)
     print(f"{out}: {'sound' if not faults else f'{len(faults)} faults'}")
@@ -90,14 +94,16 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _report(out: str, manifest: dict[str, Any]) -> None:
-    """The books, one row, and where to look."""
+    """The books, one row, and where to look and listen."""
     from pipelines.books import render
-    from pipelines.show import first_row
+    from pipelines.show import cut_short, first_dialogues, write_listening
 
     print(render(manifest["books"]))
-    print("\nOne row of dialogues (codes cut short):")
-    print(json.dumps(first_row(out, manifest), ensure_ascii=False, indent=1))
+    for row in list(first_dialogues(out, manifest).values())[:1]:
+        print("\nOne row of dialogues (turns and codes cut short):")
+        print(json.dumps(cut_short(row), ensure_ascii=False, indent=1))
     print(f"\nThe corpus is in {out}; its README.md says how to load it. Check it with: troupe verify {out}")
+    print(f"To listen, assistant left, user right: {' '.join(write_listening(out, manifest))}")
 
 
 def _absolute(path: str) -> str:

@@ -1,26 +1,86 @@
-"""A row of a corpus, cut short enough to read."""
+"""What a person looks at first: one row cut short, and one dialogue of each kind and language to listen to."""
 
+import io
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+from apache_beam.io.filesystems import FileSystems
 
 from pipelines import files
 from pipelines.manifests import Manifest
+from pipelines.take_chunks import samples_of
+from schemas.take import SAMPLE_RATE
 
+LISTEN = "listen"
 SHOWN_FRAMES = 1
 SHOWN_TURNS = 2
 
+Row = dict[str, Any]
 
-def first_row(out: str, manifest: Manifest) -> dict[str, Any]:
-    """The first dialogue of the corpus; of its codes and turns only the first few. Empty if there is none."""
-    shards = [shard for shard in manifest["shards"] if shard["file"].startswith("dialogues/")]
-    if not shards:
-        return {}
-    with pa.ipc.open_stream(files.read_bytes(files.join(out, shards[0]["file"]))) as reader:
-        row: dict[str, Any] = reader.read_next_batch().slice(0, 1).to_pylist()[0]
-    for turn in row["turns"]:
-        turn["codes"] = f"{turn['codes'][:SHOWN_FRAMES]} ... {len(turn['codes'])} frames"
-    for character in row["characters"].values():
-        character["traits"] = f"{len(character['traits'])} numbers"
-    row["turns"] = [*row["turns"][:SHOWN_TURNS], f"... {len(row['turns'])} turns"]
-    return row
+
+def rows_of(out: str, manifest: Manifest, table: str) -> Iterator[Row]:
+    """The rows of a table, shard after shard, read as they are asked for."""
+    for shard in manifest["shards"]:
+        if shard["file"].startswith(f"{table}/"):
+            with FileSystems.open(files.join(out, shard["file"])) as stream, pa.ipc.open_stream(stream) as reader:
+                for batch in reader:
+                    yield from batch.to_pylist()
+
+
+def first_dialogues(out: str, manifest: Manifest) -> dict[str, Row]:
+    """The first dialogue of each 'kind language' of the books that has any."""
+    found: dict[str, Row] = {}
+    for row in rows_of(out, manifest, "dialogues"):
+        found.setdefault(f"{row['kind']} {row['language']}", row)
+        if len(found) == len(manifest["books"]):
+            break
+    return found
+
+
+def cut_short(row: Row) -> Row:
+    """A dialogue row with only the first of its turns and codes."""
+    turns = [
+        turn | {"codes": f"{turn['codes'][:SHOWN_FRAMES]} ... {len(turn['codes'])} frames"} for turn in row["turns"]
+    ]
+    characters = {
+        role: character | {"traits": f"{len(character['traits'])} numbers"}
+        for role, character in row["characters"].items()
+    }
+    shown = [*turns[:SHOWN_TURNS], f"... {len(turns)} turns"]
+    return row | {"characters": characters, "turns": shown}
+
+
+def write_listening(out: str, manifest: Manifest) -> list[str]:
+    """Write the first dialogues as stereo WAVs into the folder `listen`; returns their paths."""
+    wanted = {row["dialogue_id"]: row for row in first_dialogues(out, manifest).values()}
+    audio: dict[str, bytes] = {}
+    missing = {turn["utterance_id"] for row in wanted.values() for turn in row["turns"]}
+    for row in rows_of(out, manifest, "utterances"):
+        if row["utterance_id"] in missing:
+            audio[row["utterance_id"]] = row["audio"]["bytes"]
+            missing.discard(row["utterance_id"])
+        if not missing:
+            break
+    files.make_folder(files.join(out, LISTEN))
+    paths = []
+    for name, row in wanted.items():
+        paths.append(files.join(out, LISTEN, f"{name}.wav"))
+        files.write_bytes(paths[-1], stereo(row["turns"], audio))
+    return paths
+
+
+def stereo(turns: list[Row], audio: dict[str, bytes]) -> bytes:
+    """A WAV at 24 kHz of a dialogue's turns at their start times, the assistant left, the user right."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydub looks for ffmpeg, which WAV does not need
+        from pydub import AudioSegment
+    length_ms = 1000 * max(turn["start_s"] + turn["duration_s"] for turn in turns)
+    sides = {role: AudioSegment.silent(length_ms, frame_rate=SAMPLE_RATE) for role in ("assistant", "user")}
+    for turn in turns:
+        samples = samples_of(audio[turn["utterance_id"]])
+        voice = AudioSegment(samples.tobytes(), sample_width=2, frame_rate=SAMPLE_RATE, channels=1)
+        sides[turn["role"]] = sides[turn["role"]].overlay(voice, position=round(1000 * turn["start_s"]))
+    both = AudioSegment.from_mono_audiosegments(sides["assistant"], sides["user"])
+    return bytes(both.export(io.BytesIO(), format="wav").getvalue())

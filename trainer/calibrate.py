@@ -213,10 +213,11 @@ def main() -> None:
     processes = parser.parse_args().processes
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # inherited: every process keeps to its own core
 
+    recognizer = weights_digest()
     table = [limit for limit in load_limits("production").table if limit.measure == "clipped_share"]
     for group in GROUPS:
         table += fit(group, hear_parallel(clean_lines(FIT, group, CLIPS[group.style]), processes))
-    TABLE.write_text(as_toml(table, weights_digest()), encoding="utf-8")
+    TABLE.write_text(as_toml(table, recognizer), encoding="utf-8")
     limits = load_limits("embedded")
     print(f"{'share rejected after attempt':40}" + "".join(f"{n + 1:8}" for n in range(ATTEMPTS)))
     for group in GROUPS:

@@ -26,11 +26,11 @@ from stages.backends.reference_phones import Lexicon, Phones, arpabet_from_espea
 from trainer.clips import Clip, make_clips_parallel
 
 NAMESPACE = "recognizer"
-CLIPS = 600
+CLIPS = 1_200
 CARRIER_CLIPS = 3_000
 REPEATS = 3
 """How often a clip counts for one carrier clip: carriers are many because they are cheap, voices are what is judged."""
-STEPS = 1_500
+STEPS = 1_800
 BATCH = 32
 LEARNING_RATE = 3e-3
 WARMUP_SHARE = 0.1
@@ -77,7 +77,8 @@ def _interpolate(values: NDArray[np.float32], positions: NDArray[np.float64]) ->
     low = positions.astype(int)
     high = np.minimum(low + 1, len(values) - 1)
     share = (positions - low).astype(np.float32)[:, None]
-    return values[low] * (1 - share) + values[high] * share
+    mixed: NDArray[np.float32] = values[low] * (1 - share) + values[high] * share
+    return mixed
 
 
 def _reverberate(mel: Features, random: np.random.Generator) -> Features:
@@ -87,7 +88,7 @@ def _reverberate(mel: Features, random: np.random.Generator) -> Features:
     decay = 10 ** (-6 * 0.01 / random.uniform(0.1, 0.5))
     level = 10 ** (-random.uniform(0.6, 2.0)) * (1 - decay)
     tail = lfilter([0, 0, level], [1, -decay], np.exp(mel), axis=0)
-    return np.log(np.exp(mel) + tail).astype(np.float32)
+    return np.asarray(np.log(np.exp(mel) + tail), dtype=np.float32)
 
 
 def _equalizer(random: np.random.Generator) -> Features:
@@ -95,7 +96,7 @@ def _equalizer(random: np.random.Generator) -> Features:
     waves = np.cos(
         np.pi * np.arange(1, 5)[:, None] * (np.arange(NUM_MELS) / NUM_MELS) + random.uniform(0, 6.28, (4, 1))
     )
-    return (random.normal(0, 0.5, (1, 4)) @ waves).astype(np.float32)
+    return np.asarray(random.normal(0, 0.5, (1, 4)) @ waves, dtype=np.float32)
 
 
 def _add_noise(mel: Features, random: np.random.Generator) -> Features:

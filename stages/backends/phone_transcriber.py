@@ -18,7 +18,7 @@ from schemas.errors import UnspeakableTextError
 from schemas.phones import INDEX, LABELS
 from schemas.script import Language
 from schemas.take import Samples
-from stages.backends import phone_features, phone_scores, reference_phones
+from stages.backends import mandarin_readings, phone_features, phone_scores, reference_phones
 from stages.backends.espeak_carrier import CarrierRequest, EspeakProcess
 from stages.backends.phone_scores import LogPosteriors
 from stages.backends.protocols import Hearing
@@ -53,7 +53,7 @@ class PhoneTranscriber:
     def fingerprint(self) -> str:
         """Digest of the weights, the code that shapes the scores, and the dictionaries' versions."""
         digest = hashlib.sha256(WEIGHTS.read_bytes())
-        for module in (phone_inventory, phone_features, phone_scores, reference_phones):
+        for module in (phone_inventory, phone_features, phone_scores, reference_phones, mandarin_readings):
             digest.update(Path(str(module.__file__)).read_bytes())
         digest.update(Path(__file__).read_bytes())
         digest.update(Path(__file__).with_name("phone_net.py").read_bytes())

@@ -1,14 +1,12 @@
 """What the embedded codec costs and keeps, on voices and texts that it was not trained on.
 
-Run it with `python tests/benchmarks/bench_codec.py`.
+Run it with `python -m tests.benchmarks.bench_codec`.
 Pitch is compared by Praat's autocorrelation tracker, which the codec itself does not use (it hears with dio). Gross
 error: share of frames voiced in both that are off by more than 20 % (Rabiner et al. 1976); median and rms are over the
 others. Phone error rates (PER) are those of the embedded recognizer: phone edits / reference phones.
 """
 
-import argparse
 import time
-from pathlib import Path
 
 import numpy as np
 import soxr
@@ -16,10 +14,11 @@ from numpy.typing import NDArray
 
 from schemas.take import SAMPLE_RATE, Samples
 from stages.backends import registry
-from stages.backends.kmeans_codec import WEIGHTS, KmeansCodec
+from stages.backends.kmeans_codec import KmeansCodec
 from trainer.clips import Clip, make_clips
 
 NAMESPACE = "bench codec"
+CLIPS = 120
 GROSS_RATIO = 1.2
 FRAME_S = 0.01
 F0_FLOOR_HZ, F0_CEILING_HZ = 60.0, 700.0
@@ -98,13 +97,9 @@ def phone_error_rates(clips: list[Clip], decoded: list[Samples], rate_hz: int) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=120)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    options = parser.parse_args()
-    clips = list(make_clips(NAMESPACE, range(options.clips)))
+    clips = list(make_clips(NAMESPACE, range(CLIPS)))
     seconds = sum(len(clip.samples) for clip in clips) / SAMPLE_RATE
-    codec = KmeansCodec(options.weights)
+    codec = KmeansCodec()
     codec.open()
     codec.decode([one.values for one in codec.encode([clips[0].samples])])  # imports and caches
     start = time.process_time()
