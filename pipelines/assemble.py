@@ -34,13 +34,15 @@ class ShardJob:
     sha256: dict[int, tuple[str, str]]
     """Chunk index -> digests of its script chunk and of its take chunk."""
     codec: dict[str, Any]
+    shape: str
+    """Digest of the code that makes rows."""
     work_folder: str
     out: str
 
     @property
     def digest(self) -> str:
         """Of everything that shapes the shard."""
-        text = json.dumps([self.shard.table, self.shard.rows, self.sha256, self.codec], sort_keys=True)
+        text = json.dumps([self.shard.table, self.shard.rows, self.sha256, self.codec, self.shape], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

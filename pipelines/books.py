@@ -22,7 +22,7 @@ def new_account() -> dict[str, dict[str, float]]:
 
 class Bookkeeper:
     """Enters each planned dialogue once. Wholes come from the plan and the manifests, parts from the selection, so
-    that what one of them forgets shows."""
+    that a dialogue, a take or a second which one of them forgets shows."""
 
     def __init__(self) -> None:
         self.books: Books = {}

@@ -10,14 +10,14 @@ from pipelines.assemble import ShardJob, build_assemble, finished, receipts
 from pipelines.books import open_accounts, rejected_share, rounded
 from pipelines.card import write_card
 from pipelines.local import Counter, run_here, run_workers
-from pipelines.manifests import Manifest, script_chunk, valid_manifests
+from pipelines.manifests import Manifest, script_chunk, take_chunk, valid_manifests
 from pipelines.perform import ChunkJob, retry_limits
 from pipelines.progress import Progress
 from pipelines.selection import Chunk, Layout, lay_out
-from pipelines.shape import shape_digest, shape_of
+from pipelines.shape import assembly_shape, shape_digest, shape_of
 from pipelines.stage_table import backend_of, close_stages
 from pipelines.trouble import disk_errors
-from pipelines.work_folder import Restart, claim, claim_output, only_builder
+from pipelines.work_folder import VERSION, Restart, claim, claim_output, claim_work, only_builder, open_output
 from pipelines.worker import perform_here
 from pipelines.write import build_duplicates, build_write, cut
 from schemas.limits import Limits, load_limits
@@ -50,20 +50,26 @@ class Build:
         limits = selection_limits(self.recipe)
         plans = plan_dialogues(self.recipe)
         with disk_errors(self.work):
-            files.make_folder(self.work)
+            claim_work(self.work)
             with only_builder(self.work):
                 files.sweep(self.work)
-                scripts = self._write(plans)
-                twins = self._duplicates(scripts)
                 if self.until == "scripts":
+                    self._duplicates(self._write(plans))
                     return None
                 with disk_errors(self.out):
-                    claim_output(self.out)
-                    files.sweep(self.out)
-                takes, counters = self._perform(scripts, twins)
-                chunks = {index: Chunk(scripts[index], takes[index]) for index in scripts}
-                with disk_errors(self.out):
-                    return self._assemble(plans, chunks, twins, limits, counters)
+                    claim_output(self.out, self.recipe.name)
+                with only_builder(self.out):
+                    return self._build(plans, limits)
+
+    def _build(self, plans: Sequence[DialoguePlan], limits: Limits) -> Manifest:
+        """All three graphs, in folders that are ours alone."""
+        files.sweep(self.out)
+        scripts = self._write(plans)
+        twins = self._duplicates(scripts)
+        takes, counters = self._perform(scripts, twins)
+        chunks = {index: Chunk(scripts[index], takes[index]) for index in scripts}
+        with disk_errors(self.out):
+            return self._assemble(plans, chunks, twins, limits, counters)
 
     def _write(self, plans: Sequence[DialoguePlan]) -> dict[int, Manifest]:
         """Scripts of the whole plan: the manifests of their chunks."""
@@ -72,14 +78,14 @@ class Build:
         digest = shape_digest(shape)
         chunks = cut(plans, self.recipe.chunk_dialogues)
         expected = {chunk.index: digest for chunk in chunks}
-        done = valid_manifests(self.work, "scripts", expected)
+        done = valid_manifests(self.work, script_chunk, expected)
         todo = [chunk for chunk in chunks if chunk.index not in done]
         if todo:
             try:
                 run_here(lambda pipeline: build_write(pipeline, todo, self.recipe, self.work, digest))
             finally:
                 close_stages()
-            done = valid_manifests(self.work, "scripts", expected)
+            done = valid_manifests(self.work, script_chunk, expected)
         return dict(sorted(done.items()))
 
     def _duplicates(self, scripts: dict[int, Manifest]) -> dict[str, str]:
@@ -98,26 +104,27 @@ class Build:
         shape = shape_of("perform", self.recipe)
         claim(self.work, "perform", shape, "perform" if self.restart else None)
         jobs = {index: self._job(index, manifest, twins, shape_digest(shape)) for index, manifest in scripts.items()}
-        expected = {index: job.shape for index, job in jobs.items()}
-
-        def valid() -> dict[int, Manifest]:
-            return valid_manifests(self.work, "chunk", expected)
-
-        done = valid()
+        done = valid_manifests(self.work, take_chunk, {index: job.shape for index, job in jobs.items()})
         todo = {index: json.dumps(asdict(job)) for index, job in jobs.items() if index not in done}
         counters: list[Counter] = []
         if todo:
             build = {"recipe": self.recipe.model_dump(mode="json"), "work": self.work, "codec": self._codec()}
             dialogues = sum(len(manifest["written"]) for manifest in scripts.values()) - len(twins)
-            progress = Progress(self.work, dialogues, retry_limits(self.recipe))
-            try:
+
+            def look() -> set[int]:
+                """The finished chunks; only those not seen before are read."""
+                missing = {index: job.shape for index, job in jobs.items() if index not in done}
+                done.update(valid_manifests(self.work, take_chunk, missing))
+                progress.show(done)
+                return set(done)
+
+            with Progress(dialogues, retry_limits(self.recipe)) as progress:
                 if self.workers == 0:
                     counters = perform_here(build, list(todo.values()))
                 else:
-                    counters = run_workers(build, todo, self.workers, lambda: set(valid()), progress)
-            finally:
-                progress.close()
-        return valid(), counters
+                    counters = run_workers(build, todo, self.workers, look)
+                look()
+        return dict(sorted(done.items())), counters
 
     def _job(self, index: int, manifest: Manifest, twins: dict[str, str], shape: str) -> ChunkJob:
         mine = tuple(sorted(name for name in manifest["written"] if name in twins))
@@ -140,8 +147,9 @@ class Build:
     ) -> Manifest:
         layout = lay_out(plans, chunks, self.work, twins, limits, int(self.recipe.select.shard_mb * 1e6 * SHARD_SLACK))
         digests = {index: (chunk.scripts["sha256"], chunk.takes["sha256"]) for index, chunk in chunks.items()}
+        shape = shape_digest(assembly_shape())
         jobs = [
-            ShardJob(shard, {i: digests[i] for i, _ in shard.rows}, self._codec(), self.work, self.out)
+            ShardJob(shard, {i: digests[i] for i, _ in shard.rows}, self._codec(), shape, self.work, self.out)
             for shard in layout.shards
         ]
         for folder in (
@@ -150,10 +158,12 @@ class Build:
         ):
             files.make_folder(folder)
         todo = [job for job in jobs if finished(job) is None]
-        if todo:
+        stale = self._stale({job.shard.name for job in jobs})
+        if todo or stale:
+            open_output(self.out, self.recipe.name)
+            files.delete(stale)
             run_here(lambda pipeline: build_assemble(pipeline, todo))
         manifest = self._manifest(layout, list(receipts(jobs)))
-        self._delete_stale({shard["file"] for shard in manifest["shards"]})
         write_card(self.out, manifest)
         files.write_json(files.join(self.out, "manifest.json"), manifest)
         if counters:
@@ -162,7 +172,7 @@ class Build:
 
     def _manifest(self, layout: Layout, shards: list[Manifest]) -> Manifest:
         return {
-            "troupe": "0.1.0",
+            "troupe": VERSION,
             "complete": True,
             "name": self.recipe.name,
             "recipe": self.recipe.model_dump(mode="json"),
@@ -172,28 +182,31 @@ class Build:
             "shards": [{key: value for key, value in shard.items() if key != "digest"} for shard in shards],
         }
 
-    def _delete_stale(self, names: set[str]) -> None:
+    def _stale(self, names: set[str]) -> list[str]:
         """Shards of an earlier cut that this one does not have."""
         present = files.listing(files.join(self.out, "*", "*.arrow"))
         keep = {files.join(self.out, name) for name in names}
-        files.delete([path for path in present if path not in keep])
+        return [path for path in present if path not in keep]
 
 
 def selection_limits(recipe: Recipe) -> Limits:
     """The retry limits, with the recipe's selection limits over them."""
-    entries = recipe.select.entries() or recipe.perform.entries()
-    return load_limits(recipe.perform.profile, entries)
+    return load_limits(recipe.perform.profile, recipe.perform.entries(), recipe.select.entries())
 
 
-def hours_missing(manifest: Manifest) -> list[str]:
-    """What each kind falls short of the hours its recipe asks for, in words; it is printed, never topped up."""
-    missing = []
+def remarks(manifest: Manifest) -> list[str]:
+    """What a user should know of a finished corpus, in words: dead letters, and hours missing (never topped up)."""
+    remarks = []
+    if dead := manifest["dead"]:
+        first = dead[0]
+        where = f"{first['stage']} on {first['record_id']}: {first['cause']}"
+        remarks.append(f"{len(dead)} dead letters, listed in manifest.json; the first: {where}")
     for kind, plan in manifest["recipe"]["kinds"].items():
         accounts = [account for key, account in manifest["books"].items() if key.split()[0] == kind]
         hours = sum(account["seconds"]["accepted"] for account in accounts) / 3600
         if plan["hours"] is not None and hours < plan["hours"]:
-            missing.append(f"{kind}: {hours:.2f} of the {plan['hours']:g} hours asked for were accepted.")
-    return missing
+            remarks.append(f"{kind}: {hours:.2f} of the {plan['hours']:g} hours asked for were accepted.")
+    return remarks
 
 
 def shortfalls(manifest: Manifest) -> list[str]:

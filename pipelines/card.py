@@ -16,7 +16,7 @@ from schemas.columns import TABLES, table_features
 _TEXT = """
 # {name}
 
-A synthetic spoken corpus of {kinds}, made by [Troupe](https://github.com/troupe-corpus/troupe) from the recipe in
+A synthetic spoken corpus of {kinds}, made by Troupe from the recipe in
 `manifest.json`.
 
 **All voices are synthetic.** No person spoke these lines; the characters are invented. Say so wherever this audio or a
@@ -32,8 +32,8 @@ model trained on it is used.
 import io, soundfile
 from datasets import load_dataset
 
-dialogues = load_dataset("{name}", "dialogues", split="train")
-utterance = load_dataset("{name}", "utterances", split="train")[0]
+dialogues = load_dataset("path/to/this/folder", "dialogues", split="train")
+utterance = load_dataset("path/to/this/folder", "utterances", split="train")[0]
 samples, rate = soundfile.read(io.BytesIO(utterance["audio"]["bytes"]))
 ```
 

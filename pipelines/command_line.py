@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import TroupeError
+from schemas.errors import FolderError, RecipeError, TroupeError
 
 EXIT_SHORT = 1
 EXIT_TROUBLE = 2
@@ -29,9 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"troupe: {error}", file=sys.stderr)
         return EXIT_TROUBLE
     except KeyboardInterrupt:
-        print(
-            "troupe: interrupted; finished chunks are kept, and the same command goes on from there.", file=sys.stderr
-        )
+        words = "finished chunks are kept: go on with the same command, less any --restart"
+        print(f"troupe: interrupted; {words}.", file=sys.stderr)
         return 130
 
 
@@ -61,17 +60,19 @@ def _parser() -> argparse.ArgumentParser:
 def _build(options: argparse.Namespace) -> int:
     from schemas.recipe import load_recipe
 
+    if options.until == "scripts" and options.restart == "perform":
+        raise RecipeError("--until scripts performs nothing, so --restart perform has nothing to do: drop one of them.")
     recipe = load_recipe(options.recipe)
-    from pipelines.build import Build, hours_missing, shortfalls
+    from pipelines.build import Build, remarks, shortfalls
 
-    out = _absolute(options.out)
-    work = _absolute(options.work) if options.work else f"{out}.work"
+    out = _folder(options.out)
+    work = _folder(options.work) if options.work else f"{out}.work"
     manifest = Build(recipe, out, work, options.workers, options.until, options.restart).run()
     if manifest is None:
         print(f"Scripts are in {work}/scripts-*.jsonl; build without --until to perform them.")
         return 0
     _report(out, manifest)
-    for sentence in hours_missing(manifest):
+    for sentence in remarks(manifest):
         print(sentence)
     wrong = shortfalls(manifest)
     for sentence in wrong:
@@ -84,7 +85,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     from pipelines.verify import verify
 
-    out = _absolute(options.corpus)
+    out = _folder(options.corpus)
     with tqdm(unit="row", desc="verify") as bar:
         faults = verify(out, bar.update)
     for fault in faults:
@@ -106,7 +107,10 @@ def _report(out: str, manifest: dict[str, Any]) -> None:
     print(f"To listen, assistant left, user right: {' '.join(write_listening(out, manifest))}")
 
 
-def _absolute(path: str) -> str:
+def _folder(path: str) -> str:
+    """An absolute path, or a URL as it is. Raises FolderError for characters that would be read as a pattern."""
+    if any(character in path for character in "*?["):
+        raise FolderError(f"{path}: a folder's name may not hold *, ? or [; choose another.")
     return path if "://" in path else str(Path(path).absolute())
 
 

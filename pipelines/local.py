@@ -21,12 +21,13 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from schemas.errors import FolderError, TroupeError
+from schemas.errors import TroupeError
 
 STARTS_PER_WORKER = 3
 """How often a worker is started before giving up on chunks that keep killing it."""
 EXIT_TROUBLE = 2
 POLL_S = 0.2
+LOOK_S = 1.0
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Workers share the cores among them: each computes on one thread."""
 
@@ -46,24 +47,25 @@ def run_workers(
     build: dict[str, Any],
     jobs: dict[int, str],
     count: int,
-    finished: Callable[[], set[int]],
-    tick: Callable[[], None],
+    look: Callable[[], set[int]],
 ) -> list[Counter]:
     """Run `python -m pipelines.worker` over the jobs (index -> JSON) in `count` processes until all are finished.
 
-    `build` is what every job shares. `tick` is called a few times a second. Returns the workers' counters as
-    (step, counter, value). Raises FolderError with a worker's own words where the disk is in trouble, TroupeError if
-    a worker keeps dying.
+    `build` is what every job shares. `look` tells which jobs are finished; it is called every second. Returns the
+    workers' counters as (step, counter, value). Raises TroupeError with a worker's own words where the recipe or the
+    disk is in trouble, or if a worker keeps dying.
     """
     order = sorted(jobs)
-    workers = [_Worker(build, {i: jobs[i] for i in order[k::count]}, finished) for k in range(count) if order[k::count]]
+    workers = [_Worker(build, {i: jobs[i] for i in order[k::count]}, look) for k in range(count) if order[k::count]]
+    looked = time.monotonic()
     try:
         for worker in workers:
             worker.start()
         while any([worker.running() for worker in workers]):
-            tick()
             time.sleep(POLL_S)
-        tick()
+            if time.monotonic() - looked > LOOK_S:
+                look()
+                looked = time.monotonic()
     finally:
         for worker in workers:
             worker.stop()
@@ -73,11 +75,12 @@ def run_workers(
 class _Worker:
     """One worker process and the jobs that are its own."""
 
-    def __init__(self, build: dict[str, Any], jobs: dict[int, str], finished: Callable[[], set[int]]) -> None:
+    def __init__(self, build: dict[str, Any], jobs: dict[int, str], look: Callable[[], set[int]]) -> None:
         self.build = json.dumps(build)
         self.jobs = jobs
-        self.finished = finished
+        self.look = look
         self.starts = 0
+        self.process: subprocess.Popen[bytes] | None = None
         self.counters: list[Counter] = []
 
     def start(self) -> None:
@@ -86,7 +89,8 @@ class _Worker:
         self.input.write("\n".join([self.build, *self.jobs.values()]).encode())
         self.input.seek(0)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.worker", str(os.getpid())],
+            # -P: what lies in the user's current folder must not shadow a package.
+            [sys.executable, "-P", "-m", "pipelines.worker", str(os.getpid())],
             stdin=self.input,
             stdout=self.output,
             stderr=self.words,
@@ -95,16 +99,20 @@ class _Worker:
 
     def running(self) -> bool:
         """Whether there is work left; starts the process again if it died over its work."""
+        if not self.jobs:
+            return False
+        assert self.process is not None
         code = self.process.poll()
         if code is None:
             return True
         words = _text(self.words)[-2000:].strip()
         if code == EXIT_TROUBLE:
-            raise FolderError(words.splitlines()[-1] if words else "a worker stopped without saying why")
-        done = self.finished()
+            raise TroupeError(words.splitlines()[-1] if words else "a worker stopped without saying why")
+        done = self.look()
         left = {index: job for index, job in self.jobs.items() if index not in done}
         if not left:
-            self.counters = self.counters or [tuple(counter) for counter in json.loads(_text(self.output) or "[]")]
+            self.counters = [tuple(counter) for counter in json.loads(_text(self.output) or "[]")]
+            self.jobs = {}
             return False
         if len(left) < len(self.jobs):
             self.starts = 0  # it got somewhere: what killed it may be another chunk each time
@@ -118,7 +126,7 @@ class _Worker:
         return True
 
     def stop(self) -> None:
-        if self.process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
 

@@ -4,9 +4,11 @@ A manifest is written last and holds a digest of everything that shapes its chun
 the current digest is never done again.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from pipelines import files
+from schemas.errors import FolderError
 
 Manifest = dict[str, Any]
 
@@ -31,24 +33,26 @@ def write_chunk(chunk: str, data: bytes, manifest: Manifest) -> None:
     files.write_json(manifest_of(chunk), {"file": name, "bytes": len(data), "sha256": files.sha256(data), **manifest})
 
 
-def valid_manifests(work: str, prefix: str, shapes: dict[int, str]) -> dict[int, Manifest]:
-    """Manifests of the chunks named `prefix` that have the shape expected of their index and lie there in full."""
-    sizes = files.listing(files.join(work, f"{prefix}-*"))
+def valid_manifests(work: str, chunk_of: Callable[[str, int], str], shapes: dict[int, str]) -> dict[int, Manifest]:
+    """Manifests, by index, of the chunks that have the shape expected of them and lie there in full."""
+    sizes = files.listing(files.join(work, "*"))
     valid: dict[int, Manifest] = {}
-    for path in (p for p in sizes if p.endswith(".json")):
+    for index, shape in shapes.items():
+        chunk = chunk_of(work, index)
+        if chunk not in sizes or manifest_of(chunk) not in sizes:
+            continue
         try:
-            manifest = files.read_json(path)
-            whole = sizes.get(files.join(work, manifest["file"])) == manifest["bytes"]
-            if whole and shapes.get(manifest["index"]) == manifest["shape"]:
-                valid[manifest["index"]] = manifest
+            manifest = files.read_json(manifest_of(chunk))
+            if manifest["bytes"] == sizes[chunk] and manifest["shape"] == shape:
+                valid[index] = manifest
         except (ValueError, KeyError, TypeError):
             continue  # a damaged manifest is no manifest: its chunk is done again
     return valid
 
 
 def checked_bytes(path: str, sha256: str) -> bytes:
-    """The bytes of a file. Raises ValueError, naming it, if their digest is another than `sha256`."""
+    """The bytes of a file. Raises FolderError, naming it, if their digest is another than `sha256`."""
     data = files.read_bytes(path)
     if files.sha256(data) != sha256:
-        raise ValueError(f"{path}: damaged: its sha256 is not the one in its manifest; delete it and build again")
+        raise FolderError(f"{path}: damaged: its sha256 is not the one in its manifest; delete it and build again.")
     return data

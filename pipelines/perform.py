@@ -7,7 +7,7 @@ a shuffle, so memory stays flat however long the corpus is.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
@@ -22,7 +22,7 @@ from schemas.recipe import Recipe
 from schemas.script import Script
 from schemas.seeds import derive_seed
 from schemas.take import CastScript, DeadLetter, Line, Take
-from stages.judge import judge
+from stages.judge import judge_line
 from stages.normalize_text import normalize
 
 
@@ -37,16 +37,16 @@ class ChunkJob:
     shape: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Work:
     """A chunk on its way through the graph: what is still being performed, and what is done."""
 
     job: ChunkJob
-    scripts: list[Script]
-    lines: list[Line] = field(default_factory=list)
-    current: list[Take] = field(default_factory=list)
-    done: list[Take] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
+    scripts: tuple[Script, ...]
+    lines: tuple[Line, ...] = ()
+    current: tuple[Take, ...] = ()
+    done: tuple[Take, ...] = ()
+    dead: tuple[DeadLetter, ...] = ()
 
 
 class _StageDoFn(beam.DoFn):  # type: ignore[misc]
@@ -66,22 +66,24 @@ class _StageDoFn(beam.DoFn):  # type: ignore[misc]
 
     def process(self, work: Work) -> Iterator[Work]:
         cpu, wall = time.process_time(), time.perf_counter()
-        self.step(work)
+        performed = self.step(work)
         self.cpu_us.inc(int((time.process_time() - cpu) * 1e6))
         self.wall_us.inc(int((time.perf_counter() - wall) * 1e6))
-        yield work
+        yield performed
 
-    def step(self, work: Work) -> None:
+    def step(self, work: Work) -> Work:
         raise NotImplementedError
 
-    def run(self, work: Work, records: Sequence[Record], lines: Sequence[Line]) -> list[Any]:
-        """Results of the records that succeeded; a dead letter in `work` for each of the others."""
+    def run(self, records: Sequence[Record], lines: Sequence[Line]) -> tuple[tuple[Any, ...], tuple[DeadLetter, ...]]:
+        """Results of the records that succeeded, and a dead letter for each of the others."""
         outcome = run_stage(self.stage, records, [len(line.spoken) for line in lines])
-        for position, cause in sorted(outcome.causes.items()):
-            work.dead.append(DeadLetter(self.stage_name, lines[position].take_id, lines[position].attempt, cause))
         self.records.inc(len(records))
         self.failed.inc(len(outcome.causes))
-        return [outcome.results[i] for i in sorted(outcome.results)]
+        dead = tuple(
+            DeadLetter(self.stage_name, lines[i].dialogue_id, lines[i].take_id, lines[i].attempt, cause)
+            for i, cause in sorted(outcome.causes.items())
+        )
+        return tuple(outcome.results[i] for i in sorted(outcome.results)), dead
 
 
 class CastVoices(_StageDoFn):
@@ -89,12 +91,12 @@ class CastVoices(_StageDoFn):
 
     stage_name = "CastVoices"
 
-    def step(self, work: Work) -> None:
+    def step(self, work: Work) -> Work:
         outcome = run_stage(self.stage, work.scripts, [1] * len(work.scripts))
-        for position, cause in sorted(outcome.causes.items()):
-            work.dead.append(DeadLetter(self.stage_name, work.scripts[position].dialogue_id, 0, cause))
-        for _, cast in sorted(outcome.results.items()):
-            work.lines += first_lines(cast, self.recipe.seed)
+        names = [script.dialogue_id for script in work.scripts]
+        dead = (DeadLetter(self.stage_name, names[i], names[i], 0, c) for i, c in sorted(outcome.causes.items()))
+        lines = (line for _, cast in sorted(outcome.results.items()) for line in first_lines(cast, self.recipe.seed))
+        return replace(work, lines=tuple(lines), dead=tuple(dead))
 
 
 class SynthesizeSpeech(_StageDoFn):
@@ -102,16 +104,17 @@ class SynthesizeSpeech(_StageDoFn):
 
     stage_name = "SynthesizeSpeech"
 
-    def step(self, work: Work) -> None:
-        work.current = self.run(work, work.lines, work.lines)
-        work.lines = []
+    def step(self, work: Work) -> Work:
+        takes, dead = self.run(work.lines, work.lines)
+        return replace(work, lines=(), current=takes, dead=work.dead + dead)
 
 
 class _Listen(_StageDoFn):
     """Takes -> the same takes, with more heard in them."""
 
-    def step(self, work: Work) -> None:
-        work.current = self.run(work, work.current, [take.line for take in work.current])
+    def step(self, work: Work) -> Work:
+        takes, dead = self.run(work.current, [take.line for take in work.current])
+        return replace(work, current=takes, dead=work.dead + dead)
 
 
 class Transcribe(_Listen):
@@ -132,15 +135,17 @@ class JudgeTakes(beam.DoFn):  # type: ignore[misc]
     def __init__(self, recipe: Recipe, limits: Limits) -> None:
         self.recipe = recipe
         self.limits = limits
+        self.again = Metrics.counter("JudgeTakes", "again")
 
     def process(self, work: Work) -> Iterator[Work]:
-        for take in work.current:
-            again = take.line.attempt + 1
-            if again < self.recipe.perform.attempts and not within(take, self.limits):
-                work.lines.append(next_attempt(take.line, self.recipe.seed))
-        work.done += work.current
-        work.current = []
-        yield work
+        lines = tuple(
+            next_attempt(take.line, self.recipe.seed)
+            for take in work.current
+            if take.line.attempt + 1 < self.recipe.perform.attempts
+            and not judge_line(take.line, take.measures, self.limits).accepted
+        )
+        self.again.inc(len(lines))
+        yield replace(work, lines=lines, current=(), done=work.done + work.current)
 
 
 class TokenizeAudio(_StageDoFn):
@@ -148,8 +153,9 @@ class TokenizeAudio(_StageDoFn):
 
     stage_name = "TokenizeAudio"
 
-    def step(self, work: Work) -> None:
-        work.done = self.run(work, work.done, [take.line for take in work.done])
+    def step(self, work: Work) -> Work:
+        takes, dead = self.run(work.done, [take.line for take in work.done])
+        return replace(work, done=takes, dead=work.dead + dead)
 
 
 class WriteChunk(beam.DoFn):  # type: ignore[misc]
@@ -167,12 +173,6 @@ class WriteChunk(beam.DoFn):  # type: ignore[misc]
 def retry_limits(recipe: Recipe) -> Limits:
     """The limits that send a take back to be performed again."""
     return load_limits(recipe.perform.profile, recipe.perform.entries())
-
-
-def within(take: Take, limits: Limits) -> bool:
-    """Whether a take is within the limits in force for it."""
-    line = take.line
-    return judge(take.measures, limits.of(line.kind, line.language, line.turn.manner)).accepted
 
 
 def first_lines(cast: CastScript, recipe_seed: int) -> list[Line]:
@@ -209,7 +209,7 @@ def performed(work: Work) -> list[PerformedDialogue]:
         PerformedDialogue(
             script,
             tuple(take for take in takes if take.line.dialogue_id == script.dialogue_id),
-            tuple(letter for letter in dead if letter.record_id.startswith(script.dialogue_id)),
+            tuple(letter for letter in dead if letter.dialogue_id == script.dialogue_id),
         )
         for script in work.scripts
     ]
@@ -219,7 +219,7 @@ def read_job(job: ChunkJob) -> Work:
     """The scripts of a chunk that are to be performed."""
     records = read_scripts(job.scripts, job.scripts_sha256)
     scripts = [r.script for r in records if r.status == "written" and r.script and r.dialogue_id not in job.twins]
-    return Work(job, scripts)
+    return Work(job, tuple(scripts))
 
 
 class Perform(beam.PTransform):  # type: ignore[misc]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pipelines.stage_table import Stage
+from pipelines.trouble import explain
+from schemas.errors import RecipeError
 from schemas.take import Take
 
 BATCH_RECORDS = 16
@@ -35,7 +37,8 @@ def run_stage(stage: Stage, records: Sequence[Record], costs: Sequence[int]) -> 
         try:
             results = _process(stage, [records[i] for i in batch])
             outcome.results.update(zip(batch, results, strict=True))
-        except Exception:
+        except Exception as error:
+            _raise_if_common(error)
             _one_by_one(stage, records, batch, outcome)
     return outcome
 
@@ -59,8 +62,15 @@ def _one_by_one(stage: Stage, records: Sequence[Record], batch: list[int], outco
         try:
             outcome.results[position] = _process(stage, [records[position]])[0]
         except Exception as error:
+            _raise_if_common(error)
             logging.getLogger(__name__).warning("%s: record failed", type(stage).__name__, exc_info=error)
             outcome.causes[position] = f"{type(error).__name__}: {error}"
+
+
+def _raise_if_common(error: Exception) -> None:
+    """Trouble that is no record's own: a wrong recipe, a full disk, no memory. It stops the run."""
+    if isinstance(error, RecipeError | MemoryError) or (isinstance(error, OSError) and explain(error, "") is not None):
+        raise error
 
 
 def _process(stage: Stage, records: Sequence[Record]) -> list[Any]:

@@ -40,5 +40,5 @@ def write_scripts(work: str, index: int, shape: str, records: Sequence[ScriptRec
 
 
 def read_scripts(path: str, sha256: str) -> list[ScriptRecord]:
-    """Raises ValueError if the bytes are not those that the manifest names."""
+    """Raises FolderError if the bytes are not those that the manifest names."""
     return [ScriptRecord.from_json(line) for line in checked_bytes(path, sha256).decode().split("\n") if line]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines import files
 from pipelines.books import Bookkeeper
 from pipelines.manifests import Manifest
 from pipelines.script_chunks import ScriptRecord, read_scripts
@@ -17,12 +18,12 @@ REJECTS_SPLIT = "train"
 """`datasets` wants a split for every table; what was rejected has no other."""
 ROW_BYTES = 4_000
 """Estimate of a row's columns besides audio and codes; shards are cut by estimates, so that no chunk is opened."""
-BYTES_PER_FRAME = 16
+BYTES_PER_CODE = 2
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk's two files with what their manifests say; `takes` is None for a chunk with nothing to perform."""
+    """What the manifests of a chunk's two files say."""
 
     scripts: Manifest
     takes: Manifest
@@ -66,13 +67,13 @@ def lay_out(
     for index, chunk in sorted(chunks.items()):
         letters = [DeadLetter(**letter) for letter in chunk.takes["dead"]]
         dead += letters
-        for record in read_scripts(f"{work_folder}/{chunk.scripts['file']}", chunk.scripts["sha256"]):
+        for record in read_scripts(files.join(work_folder, chunk.scripts["file"]), chunk.scripts["sha256"]):
             plan = by_id[record.dialogue_id]
             takes = [take for take in chunk.takes["takes"] if take["dialogue_id"] == record.dialogue_id]
-            mine = [letter for letter in letters if letter.record_id.startswith(record.dialogue_id)]
+            mine = [letter for letter in letters if letter.dialogue_id == record.dialogue_id]
             selection = _select(record, takes, mine, twins, limits)
             if record.script is None:
-                dead.append(DeadLetter("WriteScripts", record.dialogue_id, 0, record.reason))
+                dead.append(DeadLetter("WriteScripts", record.dialogue_id, record.dialogue_id, 0, record.reason))
             turns = len(record.script.turns) if record.script else 0
             bookkeeper.perform(plan.kind, plan.language, turns, takes, _dead_takes(mine))
             bookkeeper.select(plan.kind, plan.language, turns, selection, _dead_takes(mine))
@@ -108,7 +109,7 @@ class _Packer:
 
     def add(self, chunk: int, split: str, selection: Selection) -> None:
         if selection.status == "accepted":
-            codes = BYTES_PER_FRAME * sum(take["frames"] for take in selection.chosen)
+            codes = BYTES_PER_CODE * sum(take["codes"] for take in selection.chosen)
             turns = [take["row"] for take in selection.chosen]
             self._put("dialogues", split, (chunk, [selection.dialogue_id, turns]), codes + ROW_BYTES * len(turns))
         for take in selection.chosen:

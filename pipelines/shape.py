@@ -48,15 +48,25 @@ def shape_of(phase: Phase, recipe: Recipe) -> Shape:
     if phase == "perform":
         profile = files("schemas").joinpath("limits", f"{recipe.perform.profile}.toml")
         shape[f"limits: {recipe.perform.profile}"] = hashlib.sha256(profile.read_bytes()).hexdigest()[:16]
-    code = _closure(modules)
-    shape |= {f"code: {name}": code_digest(path) for name, path in code.items()}
-    shape |= {f"package: {name}": number for name, number in package_versions(code.values()).items()}
-    return shape
+    return shape | _code(modules)
+
+
+def assembly_shape() -> Shape:
+    """What shapes the shards besides the chunks: the code that makes rows, and what it runs on."""
+    return _code(["pipelines.assemble"])
 
 
 def shape_digest(*parts: Shape | str) -> str:
     """One digest of shapes and texts."""
     return hashlib.sha256(_compact(parts).encode()).hexdigest()[:16]
+
+
+def _code(modules: Iterable[str]) -> Shape:
+    code = _closure(modules)
+    packages = package_versions(code.values())
+    return {f"code: {name}": code_digest(path) for name, path in code.items()} | {
+        f"package: {name}": number for name, number in packages.items()
+    }
 
 
 def changes(old: Shape, new: Shape) -> list[str]:

@@ -37,17 +37,23 @@ def backend_of(capability: str, recipe: Recipe) -> Any:
     return registry.load(capability, choice.name, **choice.settings)
 
 
-def make_stage(name: str, recipe: Recipe) -> Stage:
-    """The stage as the recipe sets it up, not opened."""
+_opened: dict[tuple[str, str], Stage] = {}
+_backends: dict[tuple[str, str], Any] = {}
+_lock = threading.Lock()
+
+
+def _make_stage(name: str, recipe: Recipe) -> Stage:
+    """The stage as the recipe sets it up, not opened; stages of one capability share their back end."""
     module, capability = STAGES[name]
     settings = {field: getattr(recipe.perform, key) for field, key in SETTINGS.get(name, {}).items()}
-    backends = () if capability is None else (backend_of(capability, recipe),)
+    backends = []
+    if capability is not None:
+        key = (capability, getattr(recipe.backends, capability).model_dump_json())
+        if key not in _backends:
+            _backends[key] = backend_of(capability, recipe)
+        backends.append(_backends[key])
     stage: Stage = getattr(import_module(module), name)(*backends, **settings)
     return stage
-
-
-_opened: dict[tuple[str, str], Stage] = {}
-_lock = threading.Lock()
 
 
 def opened_stage(name: str, recipe: Recipe) -> Stage:
@@ -55,7 +61,7 @@ def opened_stage(name: str, recipe: Recipe) -> Stage:
     key = (name, recipe.model_dump_json())
     with _lock:
         if key not in _opened:
-            stage = make_stage(name, recipe)
+            stage = _make_stage(name, recipe)
             stage.open()
             _opened[key] = stage
         return _opened[key]
@@ -66,3 +72,4 @@ def close_stages() -> None:
     with _lock:
         while _opened:
             _opened.popitem()[1].close()
+        _backends.clear()

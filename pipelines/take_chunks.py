@@ -102,7 +102,7 @@ def take_manifest(take: Take, row: dict[str, Any], position: int) -> dict[str, A
         "row": position,
         "duration_s": row["duration_s"],
         "bytes": len(row["audio"]["bytes"]),
-        "frames": len(row["codes"]),
+        "codes": take.codes.values.size if take.codes else 0,
         "measures": row["measures"],
     }
 
@@ -133,7 +133,7 @@ def write_takes(work: str, index: int, shape: str, codec: dict[str, Any], done: 
 
 
 def read_takes(path: str, sha256: str) -> pa.Table:
-    """The takes of a chunk. Raises ValueError if the bytes are not those that the manifest names."""
+    """The takes of a chunk. Raises FolderError if the bytes are not those that the manifest names."""
     with pa.ipc.open_stream(checked_bytes(path, sha256)) as reader:
         return reader.read_all()
 

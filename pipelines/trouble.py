@@ -26,7 +26,7 @@ def explain(error: BaseException, where: str) -> FolderError | None:
         for code, remedy in _REMEDIES.items():
             # Beam wraps exceptions of a step in its own, keeping only their text.
             if (isinstance(seen, OSError) and seen.errno == code) or f"[Errno {code}]" in str(seen):
-                return FolderError(f"{where}: {remedy}.")
+                return FolderError(f"{getattr(seen, 'filename', None) or where}: {remedy}.")
         seen = seen.__cause__ or seen.__context__
     return None
 

@@ -73,15 +73,14 @@ class _Tally:
 
     def __init__(self) -> None:
         self.amounts: Counter[tuple[str, str, str]] = Counter()
-        self.splits: dict[str, dict[str, set[str]]] = {}
+        self.splits: dict[str, set[str]] = {}
 
     def dialogue(self, row: dict[str, Any]) -> None:
         self.amounts[_key(row), "dialogues", "accepted"] += 1
         people = row["characters"]
         pair = f"{row['scene']} with {people['assistant']['character_id']}"
-        self.splits.setdefault(pair, {}).setdefault(row["split"], set()).add(row["dialogue_id"])
-        user = people["user"]["character_id"]
-        self.splits.setdefault(user, {}).setdefault(row["split"], set()).add(row["dialogue_id"])
+        for what in (pair, people["user"]["character_id"]):
+            self.splits.setdefault(what, set()).add(row["split"])
 
     def performed(self, row: dict[str, Any], status: str) -> None:
         self.amounts[_key(row), "takes", status] += 1

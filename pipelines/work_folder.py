@@ -1,4 +1,4 @@
-"""The work folder of one build: who may use it, what shaped it, and starting a phase over."""
+"""The folders of one build: who may use them, what shaped their contents, and starting a phase over."""
 
 import fcntl
 import os
@@ -16,23 +16,24 @@ PHASE_FILES: dict[Phase, tuple[str, ...]] = {
     "perform": ("chunk-*",),
 }
 OTHERS = ("shards/*",)
+VERSION = "0.1.0"
 
 
 @contextmanager
-def only_builder(work: str) -> Iterator[None]:
-    """Holds the work folder against other builders on this machine; the hold ends with the process.
+def only_builder(folder: str) -> Iterator[None]:
+    """Holds a folder against other builders on this machine; the hold ends with the process.
 
     Raises FolderError if another build holds it. Remote folders (with a scheme) cannot be held.
     """
-    if "://" in work:
+    if "://" in folder:
         yield
         return
-    with open(os.path.join(work, ".lock"), "a") as lock:
+    with open(os.path.join(folder, ".lock"), "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FolderError(
-                f"{work}: another build is using this work folder; wait until it ends, or name another with --work."
+                f"{folder}: another build is using this folder; wait until it ends, or choose others."
             ) from error
         yield
 
@@ -58,18 +59,33 @@ def claim(work: str, phase: Phase, shape: Shape, restart: Restart | None) -> Non
     files.write_json(path, shape)
 
 
-def claim_output(out: str) -> None:
-    """Make the output folder ours. Raises FolderError if something else lies there."""
-    manifest = files.join(out, "manifest.json")
-    if files.exists(manifest):
-        try:
-            ours = "troupe" in files.read_json(manifest)
-        except ValueError:
-            ours = False
-        if not ours:
-            raise FolderError(f"{out}: its manifest.json is not a corpus of ours; choose another --out.")
+def claim_work(work: str) -> None:
+    """Make the work folder ours. Raises FolderError if something else lies there."""
+    files.make_folder(work)
+    if files.listing(files.join(work, "*")) and not files.listing(files.join(work, "shape-*.json")):
+        raise FolderError(f"{work}: not empty, and not a work folder of ours; choose another --work, or empty it.")
+
+
+def claim_output(out: str, name: str) -> None:
+    """Make the output folder ours. Raises FolderError if something else lies there, or a corpus of another name."""
+    path = files.join(out, "manifest.json")
+    if not files.exists(path):
+        files.make_folder(out)
+        if files.listing(files.join(out, "*")):
+            raise FolderError(f"{out}: not empty, and not a corpus of ours; choose another --out, or empty it.")
+        open_output(out, name)
         return
-    files.make_folder(out)
-    if files.listing(files.join(out, "*")):
-        raise FolderError(f"{out}: not empty, and not a corpus of ours; choose another --out, or empty it.")
-    files.write_json(manifest, {"troupe": "building", "complete": False})
+    try:
+        manifest = files.read_json(path)
+        ours = isinstance(manifest, dict) and "troupe" in manifest
+    except ValueError:  # damaged: ours if our shards lie beside it; this build writes it anew
+        manifest, ours = {}, bool(files.listing(files.join(out, "dialogues", "*.arrow")))
+    if not ours:
+        raise FolderError(f"{path}: not the manifest of a corpus of ours; choose another --out.")
+    if manifest.get("name", name) != name:
+        raise FolderError(f"{out}: holds the corpus '{manifest['name']}', not '{name}'; choose another --out.")
+
+
+def open_output(out: str, name: str) -> None:
+    """Say that the corpus is being written: until its manifest is complete, nobody should take it for finished."""
+    files.write_json(files.join(out, "manifest.json"), {"troupe": VERSION, "name": name, "complete": False})

@@ -37,7 +37,7 @@ def main() -> int:
 def perform_here(build: dict[str, Any], jobs: Sequence[str]) -> list[Counter]:
     """Perform chunks in this process; `build` has recipe, work folder and codec, the jobs are ChunkJobs as JSON.
 
-    Returns Beam's counters and the process's peak memory.
+    Returns Beam's counters, the process's peak memory and the CPU time of its back ends' helper processes.
     """
     recipe = Recipe.model_validate(build["recipe"])
     chunks = [ChunkJob(**json.loads(job)) for job in jobs]
@@ -48,8 +48,10 @@ def perform_here(build: dict[str, Any], jobs: Sequence[str]) -> list[Counter]:
         close_stages()
     counters = result.metrics().query()["counters"]
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    helpers = resource.getrusage(resource.RUSAGE_CHILDREN)
+    helpers_us = int(1e6 * (helpers.ru_utime + helpers.ru_stime))
     counted = [(c.key.metric.namespace, c.key.metric.name, c.committed) for c in counters]
-    return [*counted, ("worker", "rss_kb", peak_kb)]
+    return [*counted, ("worker", "rss_kb", peak_kb), ("helper processes", "cpu_us", helpers_us)]
 
 
 if __name__ == "__main__":

@@ -61,28 +61,28 @@ class Limit:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a profile and the recipe's overrides of them."""
+    """The limits of a profile and the recipe's overrides of them, layer over layer."""
 
     profile: str
     table: tuple[Limit, ...]
-    overrides: tuple[Limit, ...] = ()
+    layers: tuple[tuple[Limit, ...], ...] = ()
 
     def of(self, kind: Kind, language: Language, style: Manner) -> tuple[Limit, ...]:
         """The limits in force for such takes: at most one per measure and side, ordered by measure and side.
 
-        Every override that covers the take goes before the profile's table; within either, the most specific
-        entry counts (see `Limit.specificity`). A measure that no entry covers is not limited.
+        An entry that covers the take goes before those of the layers below it, the profile's table lowest; within a
+        layer, the most specific counts (see `Limit.specificity`). A measure that no entry covers is not limited.
         """
         chosen: dict[tuple[str, Side], Limit] = {}
-        for layer in (self.table, self.overrides):
+        for layer in (self.table, *self.layers):
             for limit in sorted(layer, key=lambda entry: entry.specificity):
                 if limit.covers(kind, language, style):
                     chosen[limit.measure, limit.side] = limit
         return tuple(chosen[key] for key in sorted(chosen))
 
 
-def load_limits(profile: str, overrides: Sequence[Mapping[str, object]] = ()) -> Limits:
-    """The limits of a profile with a recipe's overrides, each a mapping with the keys of a TOML entry.
+def load_limits(profile: str, *layers: Sequence[Mapping[str, object]]) -> Limits:
+    """The limits of a profile with layers of a recipe's overrides, each a mapping with the keys of a TOML entry.
 
     Raises RecipeError for an unknown profile and for a wrong override, naming key, value and remedy.
     """
@@ -90,7 +90,7 @@ def load_limits(profile: str, overrides: Sequence[Mapping[str, object]] = ()) ->
         raise RecipeError(f"limits: there is no profile '{profile}'; use one of: {', '.join(PROFILES)}.")
     text = files("schemas").joinpath("limits", f"{profile}.toml").read_text(encoding="utf-8")
     table = parse_limits(tomllib.loads(text)["limits"], f"limits/{profile}.toml")
-    return Limits(profile, table, parse_limits(overrides, "limits"))
+    return Limits(profile, table, tuple(parse_limits(entries, "limits") for entries in layers))
 
 
 def parse_limits(entries: Sequence[Mapping[str, object]], place: str) -> tuple[Limit, ...]:

@@ -166,6 +166,7 @@ class DeadLetter:
     """A record that a broken back end could not process. Kept, counted, and replayable."""
 
     stage: str
+    dialogue_id: str
     record_id: str
     attempt: int
     cause: str

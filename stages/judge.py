@@ -1,11 +1,11 @@
-"""The one place where measures become decisions: `judge` says what a take misses, `best` picks among attempts."""
+"""The one place where measures become decisions: `judge` says what a take misses, `rank` sorts attempts."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from schemas.errors import RecipeError
 from schemas.limits import Limit, Limits
-from schemas.take import Measures, Miss, Take, Verdict
+from schemas.take import Line, Measures, Miss, Verdict
 
 MAY_BE_ABSENT = frozenset(
     {
@@ -31,21 +31,14 @@ def judge(measures: Measures, limits: Iterable[Limit]) -> Verdict:
     return Verdict(tuple(miss for miss in misses if miss is not None))
 
 
-def best(takes: Sequence[Take], limits: Limits) -> Take:
-    """The attempt to keep of one line: see `rank`."""
-    if not takes:
-        raise ValueError("best: expected at least one take of the line, got none.")
-    return min(takes, key=lambda take: rank(_verdict(take, limits), take.line.attempt))
+def judge_line(line: Line, measures: Measures, limits: Limits) -> Verdict:
+    """The verdict on one performance of a line."""
+    return judge(measures, limits.of(line.kind, line.language, line.turn.manner))
 
 
 def rank(verdict: Verdict, attempt: int) -> tuple[int, float, int]:
     """Sorts attempts, the best first: fewest misses, then the lowest summed gap of the misses, then the earliest."""
     return len(verdict.misses), sum(miss.gap for miss in verdict.misses), attempt
-
-
-def _verdict(take: Take, limits: Limits) -> Verdict:
-    line = take.line
-    return judge(take.measures, limits.of(line.kind, line.language, line.turn.manner))
 
 
 def _miss(limit: Limit, value: float | None) -> Miss | None:

@@ -25,7 +25,7 @@ def plan_dialogues(recipe: Recipe) -> list[DialoguePlan]:
     Raises RecipeError where a kind has too few dialogues, scenes or voices for its languages and splits.
     """
     plans: list[DialoguePlan] = []
-    for kind, count in recipe.counts().items():
+    for kind, count in sorted(recipe.counts().items()):
         kind_plan = recipe.kinds[kind]
         for language, share in apportion(count, kind_plan.languages).items():
             plans += _plan_language(recipe, kind, kind_plan, language, share)
@@ -36,6 +36,7 @@ def plan_dialogues(recipe: Recipe) -> list[DialoguePlan]:
 def apportion(total: int, weights: dict[Key, float], minimum: int = 0) -> dict[Key, int]:
     """Whole numbers in proportion to the weights, adding up to `total` (largest remainder), none below `minimum`.
 
+    Keys come back sorted: the order in which a recipe names them decides nothing.
     Raises ValueError if `total` cannot hold the minimum of all.
     """
     if total < minimum * len(weights):
@@ -47,7 +48,7 @@ def apportion(total: int, weights: dict[Key, float], minimum: int = 0) -> dict[K
     by_remainder = sorted(weights, key=lambda key: (counts[key] - exact[key], key))
     for key in by_remainder[: spare - sum(counts.values())]:
         counts[key] += 1
-    return {key: minimum + value for key, value in counts.items()}
+    return {key: minimum + counts[key] for key in sorted(counts)}
 
 
 def _plan_language(
@@ -59,8 +60,8 @@ def _plan_language(
     assistants = characters(language, "assistant", kind_plan.assistant_voices, grammar)
     pairs = [(scene, assistant) for scene in scenes(language, grammar) for assistant in assistants]
     counts = _deal(recipe, count, f"{where}: dialogues")
-    split_users = _partition(recipe, users, f"{where}: user_voices")
-    split_pairs = _partition(recipe, pairs, f"{where}: scenes × assistant_voices")
+    split_users = _partition(recipe, users, f"users {kind} {language}", f"{where}: user_voices")
+    split_pairs = _partition(recipe, pairs, f"pairs {kind} {language}", f"{where}: scenes × assistant_voices")
     return [
         _plan_one(recipe, kind, language, split, number, split_pairs[split], split_users[split])
         for split, size in counts.items()
@@ -103,9 +104,9 @@ def _deal(recipe: Recipe, total: int, what: str) -> dict[str, int]:
         raise RecipeError(f"{what}: {total} is too few for the splits {', '.join(recipe.splits)}: {remedy}.") from error
 
 
-def _partition(recipe: Recipe, items: list[Item], what: str) -> dict[str, list[Item]]:
-    """The items dealt out to the splits in proportion, after a shuffle from the recipe's seed."""
-    order: list[int] = np.asarray(generator(recipe.seed, "partition", what).permutation(len(items))).tolist()
+def _partition(recipe: Recipe, items: list[Item], shuffle: str, what: str) -> dict[str, list[Item]]:
+    """The items dealt out to the splits in proportion, after a shuffle that depends on the recipe's seed and a name."""
+    order: list[int] = np.asarray(generator(recipe.seed, "partition", shuffle).permutation(len(items))).tolist()
     parts: dict[str, list[Item]] = {}
     for split, size in _deal(recipe, len(items), what).items():
         parts[split] = [items[i] for i in order[:size]]

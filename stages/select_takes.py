@@ -41,7 +41,7 @@ def select_takes(script: Script, takes: Sequence[TakeFacts], dead: Sequence[str]
     dialogue_id = script.dialogue_id
     if dead:
         return _without(dialogue_id, "dead", "dead letter", dead[0], takes)
-    verdicts = {take["take_id"]: _verdict(take, limits) for take in takes}
+    verdicts = {take["take_id"]: judge_facts(take, limits) for take in takes}
     best: list[TakeFacts] = []
     for index in range(len(script.turns)):
         attempts = [take for take in takes if take["turn_index"] == index]
@@ -78,5 +78,6 @@ def _rejection(take: TakeFacts, verdict: Verdict, dialogue_reason: str) -> Rejec
     return Rejection(take["dialogue_id"], take["turn_index"], take, by, reason)
 
 
-def _verdict(take: TakeFacts, limits: Limits) -> Verdict:
+def judge_facts(take: TakeFacts, limits: Limits) -> Verdict:
+    """The verdict on a take from its manifest alone."""
     return judge(Measures(**take["measures"]), limits.of(take["kind"], take["language"], take["manner"]))

@@ -35,7 +35,7 @@ from stages.backends.dnsmos_quality import DnsmosQuality
 from stages.backends.espeak_speech import EspeakSpeech
 from stages.backends.grammar_writer import GrammarWriter
 from stages.backends.phone_transcriber import WEIGHTS, PhoneTranscriber
-from stages.judge import judge
+from stages.judge import judge_line
 from stages.normalize_text import normalize
 from stages.plan_dialogues import plan_dialogues
 from stages.score_quality import ScoreQuality
@@ -182,7 +182,7 @@ def rejected_share(lines: Sequence[Line], limits: Limits, attempts: int, process
         seeds = [derive_seed(line.seed, attempt) if attempt else line.seed for line in missing]
         tried = [replace(line, attempt=attempt, seed=seed) for line, seed in zip(missing, seeds, strict=True)]
         verdicts = [
-            judge(measures, limits.of(line.kind, line.language, line.turn.manner))
+            judge_line(line, measures, limits)
             for line, measures in zip(tried, hear_parallel(tried, processes), strict=True)
         ]
         missing = [line for line, verdict in zip(missing, verdicts, strict=True) if not verdict.accepted]

@@ -32,12 +32,8 @@ BASE_RATE_WPM = {"en": 165, "zh": 160}
 MANDARIN_RANGE = 1.4  # espeak-ng's tones are flatter than speakers' tones
 MANDARIN_RANGE_FREEDOM = 0.6  # exponent: in Mandarin the f0 range must leave the tones intact
 MIN_RATE_WPM, MAX_RATE_WPM = 80, 360
-SOURCES = (
-    *("espeak_speech.py", "espeak_helper.py", "espeak_carrier.py", "espeak_text.py", "espeak_voice.py"),
-    *("world_vocoder.py", "world_timing.py", "world_delivery.py", "world_expression.py", "world_mastering.py"),
-    *("tables/voices.toml", "tables/delivery.toml"),
-)
-PACKAGES = ("espeakng-loader", "pyworld", "pypinyin", "pyloudnorm", "numpy", "scipy", "soxr")
+DATA = ("espeak_helper.py", "tables/voices.toml", "tables/delivery.toml")
+"""The tables, and the helper, which no import reaches."""
 
 
 class EspeakSpeech:
@@ -50,12 +46,10 @@ class EspeakSpeech:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the engine's code and tables and of the packages below it."""
-        digest = hashlib.sha256()
-        for source in SOURCES:
-            digest.update((Path(__file__).parent / source).read_bytes())
-        for package in PACKAGES:
-            digest.update(f"{package}={version(package)}".encode())
+        """Digest of the tables, the helper and the version of espeak-ng's package."""
+        digest = hashlib.sha256(version("espeakng-loader").encode())
+        for name in DATA:
+            digest.update((Path(__file__).parent / name).read_bytes())
         return digest.hexdigest()
 
     def open(self) -> None:

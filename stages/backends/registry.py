@@ -1,6 +1,7 @@
 """One table: (capability, name) -> where the back end lives. To add one, write its file and add its line here."""
 
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from schemas.errors import MissingExtraError, RecipeError
@@ -25,14 +26,20 @@ def names(capability: str) -> list[str]:
 def load(capability: str, name: str, **settings: Any) -> Any:
     """The back end, constructed but not opened.
 
-    Raises RecipeError for an unknown name and MissingExtraError where its package is not installed.
+    Raises RecipeError for an unknown name or setting and MissingExtraError where its package is not installed.
     """
     if (capability, name) not in BACKENDS:
-        known = ", ".join(names(capability))
-        raise RecipeError(f"backends.{capability}: there is no back end '{name}'; use one of: {known}.")
+        listed = ", ".join(names(capability))
+        raise RecipeError(f"backends.{capability}: there is no back end '{name}'; use one of: {listed}.")
     module_name, class_name = BACKENDS[capability, name].split(":")
     try:
-        return getattr(import_module(module_name), class_name)(**settings)
+        backend = getattr(import_module(module_name), class_name)
+        known = list(signature(backend).parameters)
+        for key in settings:
+            if key not in known:
+                listed = ", ".join(known) or "none"
+                raise RecipeError(f"backends.{capability}.settings: '{name}' has no setting '{key}'; it has: {listed}.")
+        return backend(**settings)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((capability, name))
         remedy = f"pip install 'troupe[{extra}]'" if extra else f"pip install {error.name}"

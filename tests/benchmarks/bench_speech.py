@@ -1,17 +1,16 @@
 """What the embedded speech engine costs: CPU seconds per second of speech, on one core, its helper process included.
 
-Run it with `python tests/benchmarks/bench_speech.py`. The engine has spoken once before the clock starts.
+The engine has spoken once before the clock starts.
 """
 
-import argparse
 import resource
 import time
-
-from threadpoolctl import threadpool_limits
 
 from schemas.take import SAMPLE_RATE, Line
 from stages.backends.espeak_speech import EspeakSpeech
 from trainer.clips import make_clips
+
+COUNT = 40
 
 
 def real_time_factor(lines: list[Line]) -> float:
@@ -34,13 +33,5 @@ def _children_cpu_s() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lines", type=int, default=40)
-    count = parser.parse_args().lines
-    lines = [clip.line for clip in make_clips("bench speech", range(count))]
-    print(f"{count} lines: {real_time_factor(lines):.4f} CPU s per s of speech")
-
-
-if __name__ == "__main__":
-    with threadpool_limits(1):
-        main()
+    lines = [clip.line for clip in make_clips("bench speech", range(COUNT))]
+    print(f"{COUNT} lines: {real_time_factor(lines):.4f} CPU s per s of speech")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +12,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.build import shortfalls
+from pipelines.build import remarks, shortfalls
 from pipelines.manifests import Manifest
 from pipelines.verify import verify
 from pipelines.work_folder import only_builder
 from schemas.errors import FolderError, MissingExtraError, RecipeError
 from stages.backends import registry
 from stages.plan_dialogues import plan_dialogues
+from tests import fakes
 from tests.fakes import CountingCodec, ExactEars, FakeWriter, ToneSpeech
-from tests.pipelines.conftest import NO_LIMITS, fake_recipe
+from tests.pipelines import processes
+from tests.pipelines.conftest import NO_LIMITS, fake_recipe, fake_recipe_data
 
 BuildCorpus = Callable[..., Any]
 
@@ -87,6 +90,28 @@ def test_a_finished_build_does_nothing_again(build: BuildCorpus, tmp_path: Path)
     assert stamps(tmp_path / "corpus.work", "*.arrow") | stamps(tmp_path / "corpus" / "utterances", "*") == before
 
 
+def test_a_damaged_manifest_does_not_trouble_the_bar_of_a_build_in_processes(tmp_path: Path) -> None:
+    recipe = processes.write_recipe(tmp_path / "recipe.toml", fake_recipe_data())
+    arguments = ["build", str(recipe), "--out", str(tmp_path / "corpus"), "--workers", "1"]
+    assert processes.finish(processes.command(arguments))[0] == 0
+    (tmp_path / "corpus.work" / "chunk-00001.json").write_text("{")
+    code, _, err = processes.finish(processes.command(arguments))
+    assert code == 0, err
+
+
+def test_a_flipped_bit_in_a_chunk_is_named(build: BuildCorpus, tmp_path: Path) -> None:
+    build()
+    chunk = tmp_path / "corpus.work" / "chunk-00001.arrow"
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 1
+    chunk.write_bytes(data)
+    shutil.rmtree(tmp_path / "corpus")
+    with pytest.raises(FolderError, match=r"chunk-00001\.arrow: damaged.*delete it and build again"):
+        build()
+    chunk.unlink()
+    assert build()["complete"]
+
+
 @pytest.mark.parametrize("damage", ["delete", "truncate", "manifest"])
 def test_a_missing_or_cut_chunk_is_done_again_and_only_it(build: BuildCorpus, tmp_path: Path, damage: str) -> None:
     build()
@@ -132,7 +157,7 @@ def test_other_weights_are_named_and_refused_until_restart(build: BuildCorpus, m
 def test_new_selection_limits_cut_again_without_synthesis(build: BuildCorpus, tmp_path: Path) -> None:
     build()
     before = stamps(tmp_path / "corpus.work", "chunk-*")
-    strict = {"limits": [*NO_LIMITS[1:], {"measure": "dnsmos_ovrl", "minimum": 4.5}], "max_rejected_share": 0.5}
+    strict = {"limits": [{"measure": "dnsmos_ovrl", "minimum": 4.5}], "max_rejected_share": 0.5}
     manifest = build(fake_recipe(select=strict))
     assert stamps(tmp_path / "corpus.work", "chunk-*") == before
     assert manifest["books"]["conversation en"]["dialogues"]["rejected"] == 6
@@ -170,7 +195,13 @@ def test_a_failing_record_becomes_a_dead_letter_and_nothing_else_suffers(
     monkeypatch.setattr(ToneSpeech, "_tone", tone)
     manifest = build(restart="perform")
     assert manifest["dead"] == [
-        {"stage": "SynthesizeSpeech", "record_id": victim, "attempt": 0, "cause": "RuntimeError: the voice broke"}
+        {
+            "stage": "SynthesizeSpeech",
+            "dialogue_id": "conversation-en-train-000001",
+            "record_id": victim,
+            "attempt": 0,
+            "cause": "RuntimeError: the voice broke",
+        }
     ]
     books = manifest["books"]["conversation en"]
     assert books["dialogues"] == {"planned": 6, "accepted": 5, "rejected": 0, "dead": 1, "not attempted": 0}
@@ -178,6 +209,9 @@ def test_a_failing_record_becomes_a_dead_letter_and_nothing_else_suffers(
     assert whole["books"]["conversation zh"] == manifest["books"]["conversation zh"]
     assert [row["rejected_by"] for row in table(tmp_path, "rejects")] == ["dead letter"]
     assert shortfalls(manifest) == []
+    (remark,) = remarks(manifest)
+    assert "1 dead letters" in remark
+    assert f"SynthesizeSpeech on {victim}: RuntimeError: the voice broke" in remark
 
 
 def test_a_measure_that_is_not_a_number_is_a_dead_letter(build: BuildCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,6 +274,52 @@ def test_a_foreign_output_folder_is_left_alone(build: BuildCorpus, tmp_path: Pat
     with pytest.raises(FolderError, match="not a corpus of ours"):
         build()
     assert os.listdir(tmp_path / "corpus") == ["thesis.txt"]
+
+
+def test_a_corpus_of_another_name_is_left_alone(build: BuildCorpus, tmp_path: Path) -> None:
+    build()
+    with pytest.raises(FolderError, match="holds the corpus 'fake', not 'other'"):
+        build(fake_recipe(name="other"), work=str(tmp_path / "other.work"))
+
+
+def test_a_foreign_work_folder_is_left_alone(build: BuildCorpus, tmp_path: Path) -> None:
+    (tmp_path / "home" / "shards").mkdir(parents=True)
+    (tmp_path / "home" / "scripts-mine.txt").write_text("mine")
+    with pytest.raises(FolderError, match="not a work folder of ours"):
+        build(work=str(tmp_path / "home"), restart="write")
+    assert (tmp_path / "home" / "scripts-mine.txt").exists()
+
+
+def test_two_builds_into_one_corpus_are_refused_whatever_their_work_folders(build: BuildCorpus, tmp_path: Path) -> None:
+    build()
+    with only_builder(str(tmp_path / "corpus")), pytest.raises(FolderError, match="another build"):
+        build(work=str(tmp_path / "other.work"))
+
+
+def test_a_damaged_manifest_of_ours_is_written_anew(build: BuildCorpus, tmp_path: Path) -> None:
+    whole = build()
+    (tmp_path / "corpus" / "manifest.json").write_text("{")
+    assert build() == whole
+
+
+def test_an_unknown_setting_lists_the_known(build: BuildCorpus) -> None:
+    speech = {"name": "fake", "settings": {"volume": 1}}
+    with pytest.raises(RecipeError, match="'fake' has no setting 'volume'; it has: seconds_per_line"):
+        build(fake_recipe(backends=fakes.BACKENDS | {"speech": speech}))
+
+
+def test_a_limit_on_what_nothing_measures_stops_the_run(build: BuildCorpus) -> None:
+    limits = [*NO_LIMITS, {"measure": "f0_audit_cents", "maximum": 1.0}, {"measure": "snr_db", "minimum": -99.0}]
+    assert build(fake_recipe(perform={"limits": limits, "pitch_audit_share": 0.0}))["complete"]
+    with pytest.raises(RecipeError, match="'error_rate' has a maximum"):
+        _without_error_rate(build)
+
+
+def _without_error_rate(build: BuildCorpus) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stages.transcribe.Transcribe.process", lambda self, takes: list(takes))
+        limits = [*NO_LIMITS, {"measure": "error_rate", "maximum": 1.0}]
+        build(fake_recipe(perform={"limits": limits}), restart="perform")
 
 
 def test_a_missing_package_names_the_extra(build: BuildCorpus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,11 +103,26 @@ def test_a_kill_during_assembly_leaves_only_whole_shards(
     assert not list(out.rglob("*.tmp"))
 
 
+def test_a_kill_while_cutting_again_leaves_no_corpus_that_says_it_is_complete(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "corpus"
+    assert processes.finish(processes.command(arguments(recipe, out)))[0] == 0
+    strict = tmp_path / "strict.toml"
+    strict.write_text(recipe.read_text() + 'select = {limits = [{measure = "dnsmos_ovrl", minimum = 4.5}]}\n')
+    process = processes.command(arguments(strict, out))
+    processes.wait_until(lambda: not (out / "dialogues" / "test-00000-of-00001.arrow").exists(), process, "the recut")
+    processes.kill(process.pid)
+    process.wait()
+    assert json.loads((out / "manifest.json").read_text())["complete"] is False
+    code, _, err = processes.finish(processes.command(arguments(strict, out)))
+    assert code == 1
+    assert "100.0% of the dialogues were rejected" in err
+
+
 def test_a_second_build_into_the_same_folder_is_refused(recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "corpus"
     first = processes.command(arguments(recipe, out))
     processes.wait_until(lambda: processes.manifests(work_of(out)), first, "a manifest")
     code, _, err = processes.finish(processes.command(arguments(recipe, out)))
     assert code == 2
-    assert "another build is using this work folder" in err
+    assert "another build is using this folder" in err
     assert processes.finish(first)[0] == 0

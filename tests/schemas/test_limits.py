@@ -32,7 +32,7 @@ def test_the_most_specific_entry_counts(language, style, bound):
 
 
 def test_an_override_goes_before_every_entry_of_the_profile_it_covers():
-    limits = Limits("test", (limit(1.0, style="plain", language="en"),), (limit(5.0),))
+    limits = Limits("test", (limit(1.0, style="plain", language="en"),), ((limit(5.0),),))
     assert limits.of("conversation", "en", "plain") == (limit(5.0),)
 
 

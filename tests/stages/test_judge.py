@@ -1,24 +1,14 @@
-from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from schemas.errors import RecipeError
 from schemas.limits import Limit, Limits
-from schemas.take import Line, Measures, Miss, Take, Verdict
-from stages.judge import MAY_BE_ABSENT, best, judge
+from schemas.take import Measures, Miss, Verdict
+from stages.judge import MAY_BE_ABSENT, judge, judge_line, rank
 
 GAP = Limit("gap", "maximum", 0.5, source="test", scale=0.1)
 OVRL = Limit("dnsmos_ovrl", "minimum", 2.5, source="test", scale=0.25)
-
-
-@pytest.fixture
-def take(make_line: Callable[..., Line]) -> Callable[..., Take]:
-    def make(attempt: int, style: str = "plain", **measures: float) -> Take:
-        line = make_line(style=style, attempt=attempt)
-        return Take(line, np.zeros(24, np.int16), 24_000, (), measures=Measures(**measures))
-
-    return make
 
 
 def test_a_take_within_its_limits_is_accepted():
@@ -54,31 +44,34 @@ def test_a_measure_that_is_not_a_number_is_an_error():
         judge(Measures(gap=float("nan")), (GAP,))
 
 
-def test_best_has_the_fewest_misses(take):
-    limits = Limits("test", (GAP, OVRL))
-    two_small = take(0, gap=0.51, dnsmos_ovrl=2.49)
-    one_large = take(1, gap=5.0, dnsmos_ovrl=3.0)
-    assert best([two_small, one_large], limits) is one_large
+def sorted_by_rank(*verdicts: tuple[int, Measures]) -> list[int]:
+    """Attempts in the order of their rank under both limits."""
+    judged = [(attempt, judge(measures, (GAP, OVRL))) for attempt, measures in verdicts]
+    return [attempt for attempt, _ in sorted(judged, key=lambda item: rank(item[1], item[0]))]
 
 
-def test_among_as_many_misses_best_has_the_lowest_summed_gap(take):
-    limits = Limits("test", (GAP, OVRL))
-    far, near = take(0, gap=0.9, dnsmos_ovrl=2.4), take(1, gap=0.6, dnsmos_ovrl=2.4)
-    assert best([far, near], limits) is near
+def test_fewest_misses_come_first():
+    two_small, one_large = Measures(gap=0.51, dnsmos_ovrl=2.49), Measures(gap=5.0, dnsmos_ovrl=3.0)
+    assert sorted_by_rank((0, two_small), (1, one_large)) == [1, 0]
 
 
-def test_among_equals_best_is_the_first_attempt(take):
-    limits = Limits("test", (GAP, OVRL))
-    first, second = take(0, gap=0.4, dnsmos_ovrl=3.0), take(1, gap=0.1, dnsmos_ovrl=4.0)
-    assert best([second, first], limits) is first
+def test_among_as_many_misses_the_lowest_summed_gap_comes_first():
+    far, near = Measures(gap=0.9, dnsmos_ovrl=2.4), Measures(gap=0.6, dnsmos_ovrl=2.4)
+    assert sorted_by_rank((0, far), (1, near)) == [1, 0]
 
 
-def test_a_take_is_judged_by_the_limits_of_its_style(take):
+def test_among_equals_the_first_attempt_comes_first():
+    assert sorted_by_rank((1, Measures(gap=0.1, dnsmos_ovrl=4.0)), (0, Measures(gap=0.4, dnsmos_ovrl=3.0))) == [0, 1]
+
+
+def test_a_take_is_judged_by_the_limits_of_its_style(make_line):
     limits = Limits("test", (GAP, Limit("gap", "maximum", 9.0, source="test", scale=1.0, style="whisper")))
-    whispered, plain = take(0, style="whisper", gap=8.0), take(1, gap=0.6)
-    assert best([plain, whispered], limits) is whispered
+    assert judge_line(make_line(style="whisper"), Measures(gap=8.0), limits).accepted
+    assert not judge_line(make_line(), Measures(gap=8.0), limits).accepted
 
 
-def test_best_of_nothing_is_an_error():
-    with pytest.raises(ValueError, match="expected at least one take"):
-        best([], Limits("test", ()))
+def test_a_backchannel_is_judged_by_its_own_limits(make_line):
+    limits = Limits("test", (GAP, Limit("gap", "maximum", 9.0, source="test", scale=1.0, style="backchannel")))
+    line = make_line()
+    murmur = replace(line, turn=line.turn.model_copy(update={"overlap": "backchannel"}))
+    assert judge_line(murmur, Measures(gap=8.0), limits).accepted

@@ -1,11 +1,12 @@
 """The plan: exact counts, splits that share nothing, and the same plan every time."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from schemas.errors import RecipeError
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, load_recipe
 from stages.plan_dialogues import apportion, plan_dialogues
 
 
@@ -40,6 +41,21 @@ def test_the_plan_depends_on_the_recipe_alone() -> None:
 def test_too_few_for_the_splits_says_what_to_raise() -> None:
     with pytest.raises(RecipeError, match=r"conversation \(en\): user_voices: 2 is too few for the splits"):
         plan_dialogues(recipe(user_voices=2))
+
+
+def test_the_order_of_keys_in_a_recipe_decides_nothing() -> None:
+    data = recipe().model_dump()
+    data["splits"] = dict(reversed(data["splits"].items()))
+    data["kinds"]["conversation"]["languages"] = {"zh": 1, "en": 3}
+    assert plan_dialogues(Recipe.model_validate(data)) == plan_dialogues(recipe())
+
+
+def test_the_demo_recipe_has_chunks_and_dialogues_enough() -> None:
+    demo = load_recipe(Path("workflows/demo.toml"))
+    plans = plan_dialogues(demo)
+    assert len(plans) / demo.chunk_dialogues >= 20
+    assert len(plans) * (1 - demo.select.max_rejected_share) >= 50
+    assert {plan.language for plan in plans} == {"en", "zh"}
 
 
 def test_apportion_is_exact_and_keeps_minima() -> None:

@@ -1,0 +1,91 @@
+"""One contract for every back end in the registry: its name, its life cycle, and one result per input, in order."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schemas.take import SAMPLE_RATE
+from stages.backends.registry import BACKENDS, load
+from tests.stages.scripts import plan
+
+
+@pytest.fixture(scope="module", params=sorted(BACKENDS), ids=lambda key: "/".join(key))
+def backend(request: pytest.FixtureRequest) -> Iterator[tuple[str, str, Any]]:
+    capability, name = request.param
+    made = load(capability, name)
+    made.open()
+    yield capability, name, made
+    made.close()
+
+
+def noise(seconds: float, seed: int) -> Any:
+    """A burst of noise, int16 at 24 kHz."""
+    return (np.random.default_rng(seed).normal(0, 3000, int(seconds * SAMPLE_RATE))).astype(np.int16)
+
+
+def answers(capability: str, backend: Any, make_line: Any, order: list[int]) -> list[Any]:
+    """What the back end's batch method gives for two inputs, in this order."""
+    clips = [noise(1.1, 0), noise(1.7, 1)]
+    lines = [make_line(spoken="good morning"), replace(make_line(spoken="see you tomorrow"), turn_index=1, seed=8)]
+    if capability == "speech":
+        lines = [replace(line, voice=backend.design(line.character)) for line in lines]
+    inputs: dict[str, list[Any]] = {
+        "script": [plan(0), plan(1)],
+        "speech": lines,
+        "quality": clips,
+        "codec": clips,
+        "transcription": clips,
+    }
+    batch = [inputs[capability][i] for i in order]
+    if capability == "transcription":
+        return list(backend.transcribe(batch, [lines[i].spoken for i in order], ["en"] * len(order)))
+    method = {"script": "write", "speech": "synthesize", "quality": "score", "codec": "encode"}[capability]
+    return list(getattr(backend, method)(batch))
+
+
+def test_it_is_called_what_the_registry_calls_it(backend: tuple[str, str, Any]) -> None:
+    _, name, made = backend
+    assert made.name == name
+
+
+def test_its_fingerprint_stays_the_same(backend: tuple[str, str, Any]) -> None:
+    capability, name, made = backend
+    assert made.fingerprint == load(capability, name).fingerprint
+    assert len(made.fingerprint) >= 16
+
+
+def test_opening_twice_and_closing_twice_do_nothing(backend: tuple[str, str, Any]) -> None:
+    capability, name, _ = backend
+    other = load(capability, name)
+    for step in (other.open, other.open, other.close, other.close):
+        step()
+
+
+def test_one_result_per_input_in_order_whatever_the_neighbours(backend: tuple[str, str, Any], make_line: Any) -> None:
+    capability, _, made = backend
+    both, turned, first, none = (answers(capability, made, make_line, order) for order in ([0, 1], [1, 0], [0], []))
+    assert [len(both), len(turned), len(first), len(none)] == [2, 2, 1, 0]
+    for one, other in ((both[0], turned[1]), (both[1], turned[0]), (both[0], first[0])):
+        np.testing.assert_equal(_comparable(one), _comparable(other))
+    assert str(_comparable(both[0])) != str(_comparable(both[1]))
+
+
+def _comparable(result: Any) -> Any:
+    """Dataclasses with arrays, as dicts that NumPy can compare."""
+    return vars(result) if hasattr(result, "__dataclass_fields__") else result
+
+
+def test_a_codec_decodes_what_it_encodes(backend: tuple[str, str, Any]) -> None:
+    capability, _, codec = backend
+    if capability != "codec":
+        return
+    (codes,) = codec.encode([noise(1.3, 2)])
+    assert codes.values.dtype == np.uint16
+    assert codes.values.shape == (int(np.ceil(1.3 * codec.frame_rate)), codec.num_codebooks)
+    assert codes.values.max() < codec.cardinality
+    (samples,) = codec.decode([codes.values])
+    assert samples.dtype == np.int16
+    assert abs(len(samples) / codec.sample_rate - 1.3) <= 1 / codec.frame_rate
