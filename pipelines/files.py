@@ -21,6 +21,12 @@ def join(folder: str, *names: str) -> str:
     return str(FileSystems.join(folder, *names))
 
 
+def split(path: str) -> tuple[str, str]:
+    """Folder and name."""
+    folder, name = FileSystems.split(path)
+    return str(folder), str(name)
+
+
 def exists(path: str) -> bool:
     return bool(FileSystems.exists(path))
 
@@ -64,7 +70,7 @@ def read_json(path: str) -> Any:
 @contextmanager
 def new_file(path: str) -> Iterator[IO[bytes]]:
     """A stream whose bytes appear under `path` when the block ends well, and nowhere when it does not."""
-    folder, name = FileSystems.split(path)
+    folder, name = split(path)
     temporary = join(folder, f".{name}.{uuid.uuid4().hex}{UNFINISHED}")
     try:
         with FileSystems.create(temporary) as stream:

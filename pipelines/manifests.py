@@ -29,8 +29,10 @@ def manifest_of(chunk: str) -> str:
 def write_chunk(chunk: str, data: bytes, manifest: Manifest) -> None:
     """The chunk, then its manifest with the chunk's name, size and digest added."""
     files.write_bytes(chunk, data)
-    name = chunk.replace("\\", "/").rsplit("/", 1)[-1]
-    files.write_json(manifest_of(chunk), {"file": name, "bytes": len(data), "sha256": files.sha256(data), **manifest})
+    files.write_json(
+        manifest_of(chunk),
+        {"file": files.split(chunk)[1], "bytes": len(data), "sha256": files.sha256(data), **manifest},
+    )
 
 
 def valid_manifests(work: str, chunk_of: Callable[[str, int], str], shapes: dict[int, str]) -> dict[int, Manifest]:

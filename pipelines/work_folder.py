@@ -59,10 +59,16 @@ def claim(work: str, phase: Phase, shape: Shape, restart: Restart | None) -> Non
     files.write_json(path, shape)
 
 
+def _visible(folder: str) -> list[str]:
+    """What lies in a folder and below it, our own lock and unfinished files apart."""
+    paths = [*files.listing(files.join(folder, "*")), *files.listing(files.join(folder, "*", "*"))]
+    return [path for path in paths if not files.split(path)[1].startswith(".")]
+
+
 def claim_work(work: str) -> None:
     """Make the work folder ours. Raises FolderError if something else lies there."""
     files.make_folder(work)
-    if files.listing(files.join(work, "*")) and not files.listing(files.join(work, "shape-*.json")):
+    if _visible(work) and not files.listing(files.join(work, "shape-*.json")):
         raise FolderError(f"{work}: not empty, and not a work folder of ours; choose another --work, or empty it.")
 
 
@@ -71,7 +77,7 @@ def claim_output(out: str, name: str) -> None:
     path = files.join(out, "manifest.json")
     if not files.exists(path):
         files.make_folder(out)
-        if files.listing(files.join(out, "*")):
+        if _visible(out):
             raise FolderError(f"{out}: not empty, and not a corpus of ours; choose another --out, or empty it.")
         open_output(out, name)
         return

@@ -40,7 +40,12 @@ def test_an_override_of_one_side_leaves_the_other():
     low = Limit("length_ratio", "minimum", 0.8, "test", 1.0)
     high = Limit("length_ratio", "maximum", 1.2, "test", 1.0)
     wider = Limit("length_ratio", "maximum", 1.5, "recipe", 1.5)
-    assert Limits("test", (low, high), (wider,)).of("conversation", "en", "plain") == (wider, low)
+    assert Limits("test", (low, high), ((wider,),)).of("conversation", "en", "plain") == (wider, low)
+
+
+def test_an_upper_layer_goes_before_a_more_specific_entry_below_it():
+    retry, select = (limit(2.0, language="en", style="plain"),), (limit(3.0),)
+    assert Limits("test", (limit(1.0),), (retry, select)).of("conversation", "en", "plain") == select
 
 
 def test_a_take_that_no_entry_covers_is_not_limited():
@@ -49,7 +54,7 @@ def test_a_take_that_no_entry_covers_is_not_limited():
 
 def test_an_override_needs_only_measure_and_bound():
     limits = load_limits("production", [{"measure": "dnsmos_ovrl", "minimum": 3.5, "style": None}])
-    assert limits.overrides == (Limit("dnsmos_ovrl", "minimum", 3.5, source="recipe", scale=3.5),)
+    assert limits.layers == ((Limit("dnsmos_ovrl", "minimum", 3.5, source="recipe", scale=3.5),),)
     assert limits.profile == "production"
 
 
