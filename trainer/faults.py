@@ -11,8 +11,8 @@ import numpy as np
 
 from schemas.script import LANGUAGES, Language
 from schemas.seeds import generator
-from schemas.take import Line, Samples
-from stages.backends.espeak_carrier import CarrierRequest
+from schemas.take import SAMPLE_RATE, Line
+from stages.backends.espeak_carrier import SILENCE, CarrierRequest
 from stages.backends.espeak_speech import EspeakSpeech, carrier_request, render
 from stages.backends.espeak_text import mandarin_readings, mandarin_text
 from trainer.clips import Clip, practice_line
@@ -113,14 +113,19 @@ def faulty_clips(namespace: str, fault_name: str, count: int) -> Iterator[Clip]:
         engine.close()
 
 
-def cut_end(samples: Samples) -> Samples:
-    """Without the last 20 %."""
-    return samples[: int(0.8 * len(samples))]
+def without(clip: Clip, start: float, end: float) -> Clip:
+    """The clip without this stretch of its speech, given in shares of the time from the first phone to the last.
+
+    What follows the last share goes too: a cut at the end takes the silence after the speech with it.
+    """
+    phones = [phone for phone in clip.phones if phone.label != SILENCE]
+    first_s, length_s = phones[0].start_s, phones[-1].end_s - phones[0].start_s
+    low, high = (round((first_s + share * length_s) * SAMPLE_RATE) for share in (start, end))
+    rest = clip.samples[high:] if end < 1 else clip.samples[:0]
+    return replace(clip, samples=np.concatenate([clip.samples[:low], rest]))
 
 
-def cut_middle(samples: Samples) -> Samples:
-    """Without the middle 15 %."""
-    return np.concatenate([samples[: int(0.425 * len(samples))], samples[int(0.575 * len(samples)) :]])
-
-
-CUTS: dict[str, Callable[[Samples], Samples]] = {"20 % cut": cut_end, "middle 15 % missing": cut_middle}
+CUTS: dict[str, Callable[[Clip], Clip]] = {
+    "20 % cut": lambda clip: without(clip, 0.8, 1.0),
+    "middle 15 % missing": lambda clip: without(clip, 0.425, 0.575),
+}

