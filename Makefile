@@ -28,6 +28,7 @@ weights: $(SETUP)
 $(SETUP): pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	$(BIN)/python -m stages.backends.librosa_cache
 	touch $@
 
 clean:

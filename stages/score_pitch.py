@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from schemas.seeds import generator
 from schemas.take import SAMPLE_RATE, Samples, Take
+from stages.backends.librosa_cache import compile_librosa
 
 STEP_S = 0.005
 FLOOR_HZ = 60.0
@@ -34,7 +35,9 @@ class ScorePitch:
 
     audit_share: float = 0.02
 
-    def open(self) -> None: ...
+    def open(self) -> None:
+        if self.audit_share > 0:
+            compile_librosa()
 
     def process(self, batch: Sequence[Take]) -> list[Take]:
         return [self._scored(take) for take in batch]

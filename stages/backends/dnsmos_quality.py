@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.take import SAMPLE_RATE, Samples
+from stages.backends.librosa_cache import compile_librosa
 
 RATE_HZ = 16_000
 WINDOW = int(9.01 * RATE_HZ)
@@ -44,6 +45,8 @@ class DnsmosQuality:
     def open(self) -> None:
         import onnxruntime
         from speechmos.dnsmos import DNSMOS
+
+        compile_librosa()  # which DNSMOS uses
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
