@@ -1,5 +1,6 @@
 """What both languages' dialogues are held to: variety, and few that resemble each other."""
 
+import re
 from collections import Counter
 from functools import cache
 
@@ -43,3 +44,10 @@ def test_turns_have_many_skeletons_and_none_is_common(language: Language) -> Non
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_few_dialogues_are_twins(language: Language) -> None:
     assert twins(language) < 0.03 * DIALOGUES
+
+
+def test_articles_agree_with_the_word_after_them() -> None:
+    """By letters; a few words begin with a vowel and sound otherwise."""
+    wrong = re.compile(r"\ba (?!one|once|uni|use|eu)[aeiou]|\ban [^aeiouh\s]", re.IGNORECASE)
+    texts = {turn.text for script in written(3 * DIALOGUES, "en") for turn in script.turns}
+    assert [text for text in texts if wrong.search(text)] == []
