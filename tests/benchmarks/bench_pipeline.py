@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.pipelines import processes
 
-DIALOGUES = 60
+DIALOGUES = 40
 CHUNK = 3
 SHORTER = 10
 """The short recipe has this many times fewer dialogues."""
