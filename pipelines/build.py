@@ -122,7 +122,8 @@ class Build:
                 if self.workers == 0:
                     counters = perform_here(build, list(todo.values()))
                 else:
-                    counters = run_workers(build, todo, self.workers, look)
+                    costs = {index: scripts[index]["bytes"] for index in todo}
+                    counters = run_workers(build, todo, costs, self.workers, look)
                 look()
         return dict(sorted(done.items())), counters
 

@@ -1,8 +1,8 @@
 """Running graphs on this machine: in this process, or in N processes that share the chunks among them.
 
-Each worker process runs its own in-memory FnApiRunner over `todo[k::N]` (Beam's own multi-processing hangs on a killed
-worker and loses large results). A dead worker is a return code: it is started again over what is left. Workers die
-with the launcher.
+Each worker process runs its own in-memory FnApiRunner over its share of the chunks (Beam's own multi-processing hangs
+on a killed worker and loses large results). A dead worker is a return code: it is started again over what is left.
+Workers die with the launcher.
 """
 
 import ctypes
@@ -46,17 +46,17 @@ def run_here(build: Callable[[beam.Pipeline], Any]) -> Any:
 def run_workers(
     build: dict[str, Any],
     jobs: dict[int, str],
+    costs: dict[int, int],
     count: int,
     look: Callable[[], set[int]],
 ) -> list[Counter]:
     """Run `python -m pipelines.worker` over the jobs (index -> JSON) in `count` processes until all are finished.
 
-    `build` is what every job shares. `look` tells which jobs are finished; it is called every second. Returns the
-    workers' counters as (step, counter, value). Raises TroupeError with a worker's own words where the recipe or the
+    `build` is what every job shares; `costs` tells how long each job may take, in any unit. `look` tells which jobs
+    are finished; it is called every second. Returns the workers' counters as (step, counter, value). Raises TroupeError with a worker's own words where the recipe or the
     disk is in trouble, or if a worker keeps dying.
     """
-    order = sorted(jobs)
-    workers = [_Worker(build, {i: jobs[i] for i in order[k::count]}, look) for k in range(count) if order[k::count]]
+    workers = [_Worker(build, {i: jobs[i] for i in hand}, look) for hand in deal(costs, count) if hand]
     looked = time.monotonic()
     try:
         for worker in workers:
@@ -70,6 +70,14 @@ def run_workers(
         for worker in workers:
             worker.stop()
     return [counter for worker in workers for counter in worker.counters]
+
+
+def deal(costs: dict[int, int], count: int) -> list[list[int]]:
+    """Jobs dealt to `count` hands of about the same cost: the costliest first, each to the lightest hand."""
+    hands: list[list[int]] = [[] for _ in range(count)]
+    for job in sorted(costs, key=lambda job: (-costs[job], job)):
+        min(hands, key=lambda hand: sum(costs[j] for j in hand)).append(job)
+    return [sorted(hand) for hand in hands]
 
 
 class _Worker:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.pipelines import processes
 
 DIALOGUES = 40
-CHUNK = 3
+CHUNK = 2
 SHORTER = 10
 """The short recipe has this many times fewer dialogues."""
 

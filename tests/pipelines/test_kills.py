@@ -107,7 +107,7 @@ def test_a_kill_while_cutting_again_leaves_no_corpus_that_says_it_is_complete(re
     out = tmp_path / "corpus"
     assert processes.finish(processes.command(arguments(recipe, out)))[0] == 0
     strict = tmp_path / "strict.toml"
-    strict.write_text(recipe.read_text() + 'select = {limits = [{measure = "dnsmos_ovrl", minimum = 4.5}]}\n')
+    strict.write_text(recipe.read_text() + '\nselect = {limits = [{measure = "dnsmos_ovrl", minimum = 4.5}]}\n')
     process = processes.command(arguments(strict, out))
     processes.wait_until(lambda: not (out / "dialogues" / "test-00000-of-00001.arrow").exists(), process, "the recut")
     processes.kill(process.pid)
