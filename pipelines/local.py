@@ -53,8 +53,8 @@ def run_workers(
     """Run `python -m pipelines.worker` over the jobs (index -> JSON) in `count` processes until all are finished.
 
     `build` is what every job shares; `costs` tells how long each job may take, in any unit. `look` tells which jobs
-    are finished; it is called every second. Returns the workers' counters as (step, counter, value). Raises TroupeError with a worker's own words where the recipe or the
-    disk is in trouble, or if a worker keeps dying.
+    are finished; it is called every second. Returns the workers' counters as (step, counter, value). Raises
+    TroupeError with a worker's own words where the recipe or the disk is in trouble, or if a worker keeps dying.
     """
     workers = [_Worker(build, {i: jobs[i] for i in hand}, look) for hand in deal(costs, count) if hand]
     looked = time.monotonic()

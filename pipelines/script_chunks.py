@@ -36,7 +36,11 @@ class ScriptRecord:
 def write_scripts(work: str, index: int, shape: str, records: Sequence[ScriptRecord]) -> None:
     by_status: dict[str, Any] = {status: [r.dialogue_id for r in records if r.status == status] for status in STATUSES}
     data = "".join(record.to_json() + "\n" for record in records).encode()
-    write_chunk(script_chunk(work, index), data, {"index": index, "shape": shape, **by_status})
+    spoken = [turn.text for r in records if r.status == "written" and r.script for turn in r.script.turns]
+    text_bytes = sum(len(text.encode()) for text in spoken)
+    write_chunk(
+        script_chunk(work, index), data, {"index": index, "shape": shape, "text_bytes": text_bytes, **by_status}
+    )
 
 
 def read_scripts(path: str, sha256: str) -> list[ScriptRecord]:
