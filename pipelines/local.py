@@ -75,8 +75,11 @@ def run_workers(
 def deal(costs: dict[int, int], count: int) -> list[list[int]]:
     """Jobs dealt to `count` hands of about the same cost: the costliest first, each to the lightest hand."""
     hands: list[list[int]] = [[] for _ in range(count)]
+    held = [0] * count
     for job in sorted(costs, key=lambda job: (-costs[job], job)):
-        min(hands, key=lambda hand: sum(costs[j] for j in hand)).append(job)
+        lightest = held.index(min(held))
+        hands[lightest].append(job)
+        held[lightest] += costs[job]
     return [sorted(hand) for hand in hands]
 
 

@@ -91,29 +91,29 @@ class LimitOverride(_Section):
         return self
 
 
-class Perform(_Section):
+class _Limited(_Section):
+    """A section with overrides of the profile's limits."""
+
+    limits: tuple[LimitOverride, ...] = ()
+
+    def entries(self) -> list[dict[str, object]]:
+        """The overrides as `schemas.limits.load_limits` takes them."""
+        return [override.model_dump(exclude_none=True) for override in self.limits]
+
+
+class Perform(_Limited):
     """Retry limits: a take that misses them is performed again, up to `attempts` times in all."""
 
     attempts: int = Field(default=3, ge=1, le=10)
     profile: Literal["embedded", "production"] = "embedded"
-    limits: tuple[LimitOverride, ...] = ()
     pitch_audit_share: float = Field(default=0.02, ge=0.0, le=1.0)
 
-    def entries(self) -> list[dict[str, object]]:
-        """The overrides as `schemas.limits.load_limits` takes them."""
-        return [override.model_dump(exclude_none=True) for override in self.limits]
 
-
-class Select(_Section):
+class Select(_Limited):
     """Selection limits (default: the retry limits), and what the finished corpus must satisfy."""
 
-    limits: tuple[LimitOverride, ...] = ()
     max_rejected_share: float = Field(default=0.3, ge=0.0, le=1.0)
     shard_mb: int = Field(default=500, ge=1, le=500)
-
-    def entries(self) -> list[dict[str, object]]:
-        """The overrides as `schemas.limits.load_limits` takes them."""
-        return [override.model_dump(exclude_none=True) for override in self.limits]
 
 
 class Recipe(_Section):

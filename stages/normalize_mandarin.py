@@ -2,7 +2,6 @@
 
 import re
 from re import Match
-from string import ascii_letters
 
 import cn2an
 
@@ -16,8 +15,6 @@ UNITS = {
 
 CURRENCIES = {"$": "美元", "€": "欧元", "£": "英镑", "¥": "元", "￥": "元"}
 
-FULL_WIDTH = frozenset("０１２３４５６７８９％＄＋＝＆") | {chr(ord(letter) + 0xFEE0) for letter in ascii_letters}
-"""Full-width digits, letters and symbols, 0xFEE0 above their plain forms; full-width punctuation is Mandarin's own."""
 
 SYMBOLS = {"&": "和", "+": "加", "=": "等于", "×": "乘", "~": "到", "～": "到"}
 
