@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: demo test lint bench weights clean
+.PHONY: demo test lint bench chaos weights clean
 
 demo: $(SETUP)
 	$(BIN)/troupe build workflows/demo.toml --out corpus
@@ -18,6 +18,10 @@ lint: $(SETUP)
 
 bench: $(SETUP)
 	$(BIN)/python -m tests.benchmarks
+
+# Builds killed, starved, damaged and broken at random, some ten minutes: nothing may be lost, no byte wrong.
+chaos: $(SETUP)
+	$(BIN)/python -m tests.chaos
 
 # The bundled weights and limits, made anew by the commands that made them (about an hour of one core).
 weights: $(SETUP)

@@ -1,12 +1,12 @@
 """The assemble graph: shards from chunks. Each shard reads its own rows; audio is never grouped.
 
-Create(shards) -> Reshuffle -> WriteShard
+Create(shards) -> Reshuffle -> WriteShard -> all names as one element -> Finish (card, manifest)
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -15,7 +15,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipelines import files
-from pipelines.manifests import Manifest, script_chunk, take_chunk
+from pipelines.manifests import script_chunk, take_chunk
 from pipelines.script_chunks import read_scripts
 from pipelines.selection import Shard
 from pipelines.take_chunks import character_columns, head_columns, read_takes, turn_columns
@@ -51,27 +51,16 @@ class ShardJob:
         return files.join(self.work_folder, "shards", self.shard.name.replace("/", "-") + ".json")
 
 
-def build_assemble(pipeline: beam.Pipeline, jobs: Sequence[ShardJob]) -> Any:
-    """Draw the assemble graph on a pipeline."""
+def build_assemble(pipeline: beam.Pipeline, jobs: Sequence[ShardJob], finish: Callable[[Sequence[str]], str]) -> Any:
+    """Draw the assemble graph on a pipeline. `finish` is called once with the names of all shards written, also with
+    none; it is given, not imported: what it writes shapes no shard."""
     return (
         pipeline
         | "Shards" >> beam.Create(list(jobs), reshuffle=False)
         | "Reshuffle" >> beam.Reshuffle()
         | "WriteShard" >> beam.Map(write_shard)
-    )
-
-
-def finished(job: ShardJob) -> Manifest | None:
-    """The receipt of a shard that lies there already and is what this job would write."""
-    if not files.exists(job.receipt):
-        return None
-    try:
-        receipt: Manifest = files.read_json(job.receipt)
-    except ValueError:
-        return None
-    path = files.join(job.out, job.shard.name)
-    return (
-        receipt if receipt.get("digest") == job.digest and files.listing(path).get(path) == receipt["bytes"] else None
+        | "AllWritten" >> beam.combiners.ToList()
+        | "Finish" >> beam.Map(finish)
     )
 
 
@@ -95,7 +84,7 @@ def write_shard(job: ShardJob) -> str:
         "sha256": sink.sha256.hexdigest(),
         "digest": job.digest,
     }
-    files.write_json(job.receipt, receipt)
+    files.write_sealed(job.receipt, receipt)
     return job.shard.name
 
 
@@ -176,9 +165,3 @@ def _spoken(text: str, script: Script) -> str:
         return normalize(text, script.plan.language)
     except UnspeakableTextError:
         return text
-
-
-def receipts(jobs: Sequence[ShardJob]) -> Iterator[Manifest]:
-    """What was written, in the order of the jobs."""
-    for job in jobs:
-        yield files.read_json(job.receipt)

@@ -30,6 +30,10 @@ class Bookkeeper:
     def plan(self, kind: str, language: str) -> None:
         self._account(kind, language)["dialogues"]["planned"] += 1
 
+    def leave_out(self, kind: str, language: str) -> None:
+        """A dialogue that was not attempted."""
+        self._account(kind, language)["dialogues"]["not attempted"] += 1
+
     def perform(self, kind: str, language: str, turns: int, takes: Iterable[TakeFacts], dead: int) -> None:
         account = self._account(kind, language)
         account["turns"]["written"] += turns

@@ -1,17 +1,22 @@
 """The dataset card: YAML that `load_dataset` reads, the figures, the licence and the synthetic-voice notice."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from datasets import DatasetInfo, SplitInfo
 from datasets.info import DatasetInfosDict
 from datasets.splits import SplitDict
 from datasets.utils.metadata import MetadataConfigs
-from huggingface_hub import DatasetCardData
+from huggingface_hub import DatasetCard, DatasetCardData
 
 from pipelines import files
 from pipelines.books import render
 from pipelines.manifests import Manifest
 from schemas.columns import TABLES, table_features
+from schemas.printable import SHOWN, printable
+
+CARD = "README.md"
+USUAL_SPLITS = ("train", "validation", "test")
 
 _TEXT = """
 # {name}
@@ -50,6 +55,36 @@ Codes are undelayed, uint16 [T, {num_codebooks}], by the codec `{codec}` (revisi
 
 def write_card(out: str, manifest: Manifest) -> None:
     """Write README.md of a finished corpus."""
+    codec = manifest["codec"]
+    text = _TEXT.format(
+        name=manifest["name"],
+        kinds=", ".join(sorted({key.split()[0] for key in manifest["books"]})),
+        books=render(manifest["books"]),
+        codec=codec["name"],
+        **{key: codec[key] for key in ("num_codebooks", "revision", "frame_rate", "cardinality")},
+    )
+    files.write_bytes(files.join(out, CARD), f"---\n{_head(manifest).to_yaml()}\n---\n{text}".encode())
+
+
+def card_faults(out: str, manifest: Manifest) -> Iterator[str]:
+    """What would keep `load_dataset` from finding the tables of a corpus; words and tags are their editor's."""
+    path = files.join(out, CARD)
+    if not files.exists(path):
+        yield f"{path}: missing"
+        return
+    try:
+        found: dict[str, Any] = DatasetCard(files.read_bytes(path).decode()).data.to_dict()  # type: ignore[no-untyped-call]
+    except Exception as error:  # of YAML's own making, among others
+        yield f"{path}: damaged: its head is not YAML: {printable(str(error), SHOWN)}"
+        return
+    expected: dict[str, Any] = _head(manifest).to_dict()  # type: ignore[no-untyped-call]
+    for key in ("configs", "dataset_info"):
+        if found.get(key) != expected.get(key):
+            yield f"{path}: damaged: '{key}' in its head is not what the manifest says"
+
+
+def _head(manifest: Manifest) -> DatasetCardData:
+    """The machine-read part of the card."""
     data = DatasetCardData(
         language=sorted({key.split()[1] for key in manifest["books"]}),
         license="cc0-1.0",
@@ -61,15 +96,7 @@ def write_card(out: str, manifest: Manifest) -> None:
     filled = [table for table in TABLES if _shards(manifest, table)]  # `datasets` refuses a table without rows
     MetadataConfigs({table: _config(manifest, table) for table in filled}).to_dataset_card_data(data)
     DatasetInfosDict({table: _info(manifest, table) for table in filled}).to_dataset_card_data(data)
-    codec = manifest["codec"]
-    text = _TEXT.format(
-        name=manifest["name"],
-        kinds=", ".join(sorted({key.split()[0] for key in manifest["books"]})),
-        books=render(manifest["books"]),
-        codec=codec["name"],
-        **{key: codec[key] for key in ("num_codebooks", "revision", "frame_rate", "cardinality")},
-    )
-    files.write_bytes(files.join(out, "README.md"), f"---\n{data.to_yaml()}\n---\n{text}".encode())
+    return data
 
 
 def size_category(rows: int) -> str:
@@ -83,12 +110,12 @@ def _shards(manifest: Manifest, table: str) -> list[Manifest]:
 
 
 def _splits(manifest: Manifest, table: str) -> dict[str, list[Manifest]]:
-    """The table's shards by split, in the recipe's order of splits."""
+    """The table's shards by split: train, validation, test, then others by name."""
     by_split: dict[str, list[Manifest]] = {}
     for shard in _shards(manifest, table):
         by_split.setdefault(split_of(shard["file"]), []).append(shard)
-    order = list(manifest["recipe"]["splits"])
-    return dict(sorted(by_split.items(), key=lambda item: order.index(item[0]) if item[0] in order else 99))
+    rank = {split: place for place, split in enumerate(USUAL_SPLITS)}
+    return dict(sorted(by_split.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0])))
 
 
 def split_of(file: str) -> str:

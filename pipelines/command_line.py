@@ -9,16 +9,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.one_thread import compute_on_one_thread
 from schemas.errors import FolderError, RecipeError, TroupeError
+from schemas.printable import printable
 
 EXIT_SHORT = 1
 EXIT_TROUBLE = 2
 
 
+class _PrintableFormatter(logging.Formatter):
+    """Tracebacks may quote a script or a server's answer, which must not steer the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(printable(line) for line in super().format(record).split("\n"))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    options = _parser().parse_args(arguments)
-    logging.getLogger().addHandler(logging.StreamHandler())
+    options = _options(list(sys.argv[1:] if arguments is None else arguments))
+    compute_on_one_thread()
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PrintableFormatter())
+    logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO if options.debug else logging.ERROR)
     try:
         code: int = options.run(options)
@@ -26,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TroupeError as error:
         if options.debug:
             raise
-        print(f"troupe: {error}", file=sys.stderr)
+        print(f"troupe: {printable(str(error))}", file=sys.stderr)
         return EXIT_TROUBLE
     except KeyboardInterrupt:
         words = "finished chunks are kept: go on with the same command, less any --restart"
@@ -34,12 +46,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _options(arguments: list[str]) -> argparse.Namespace:
+    """The options of a command; what follows `--` are Beam's, for `build` alone."""
+    parser = _parser()
+    if "--" not in arguments:
+        return parser.parse_args(arguments)
+    cut = arguments.index("--")
+    options = parser.parse_args(arguments[:cut])
+    if options.run is not _build:
+        parser.error("only build takes Beam options after --")
+    options.beam_options = tuple(arguments[cut + 1 :])
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="troupe", description="Synthesize spoken corpora from a recipe.")
     parser.add_argument("--debug", action="store_true", help="log more, and show tracebacks")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    build = commands.add_parser("build", help="build a corpus from a recipe; the same command resumes")
-    build.add_argument("recipe", type=Path, metavar="RECIPE", help="TOML file, for example workflows/demo.toml")
+    build = commands.add_parser(
+        "build",
+        help="build a corpus from a recipe; the same command resumes",
+        usage="%(prog)s RECIPE --out DIR [options] [-- BEAM OPTIONS]",
+        epilog="With -- each graph runs as one pipeline on Beam's in-memory runner, or on the --runner named there, "
+        "and --workers is of no effect.",
+    )
+    build.add_argument("recipe", metavar="RECIPE", help="TOML file, for example workflows/demo.toml")
     build.add_argument("--out", required=True, help="folder of the corpus")
     build.add_argument("--work", help="folder of chunks and manifests (default: OUT.work)")
     build.add_argument(
@@ -50,30 +81,52 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--until", choices=["scripts"], help="stop after writing the scripts")
     build.add_argument("--restart", choices=["write", "perform"], help="do this phase, and what follows it, again")
-    build.set_defaults(run=_build)
-    verify = commands.add_parser("verify", help="check a corpus: checksums, columns, audio, codes, books")
-    verify.add_argument("corpus", help="folder given to build as --out")
+    build.add_argument("--retry-dead", action="store_true", help="do chunks with dead letters again")
+    build.set_defaults(run=_build, beam_options=None)
+    verify = commands.add_parser("verify", help="check a corpus or a work folder: checksums, columns, audio, codes")
+    verify.add_argument("corpus", help="folder given to build as --out, or its work folder")
     verify.set_defaults(run=_verify)
+    replay = commands.add_parser("replay", help="do one record of a build again, to see how it fails or differs")
+    replay.add_argument("id", help="a dialogue or take, as dead letters name it")
+    replay.add_argument("--work", default="corpus.work", help="work folder of the build (default: %(default)s)")
+    replay.set_defaults(run=_replay)
+    doctor = commands.add_parser("doctor", help="which back ends work here, and what the others need")
+    doctor.add_argument("recipe", nargs="?", help="as this recipe sets them up (default: as they come)")
+    doctor.set_defaults(run=_doctor)
     return parser
 
 
 def _build(options: argparse.Namespace) -> int:
-    from schemas.recipe import load_recipe
-
     if options.until == "scripts" and options.restart == "perform":
         raise RecipeError("--until scripts performs nothing, so --restart perform has nothing to do: drop one of them.")
-    recipe = load_recipe(options.recipe)
-    from pipelines.build import Build, remarks, shortfalls
+    from pipelines.recipes import read_recipe
+
+    recipe = read_recipe(options.recipe)
+    from pipelines.build import Build
+    from pipelines.remarks import costs, remarks, shortfalls
+    from pipelines.trouble import disk_errors
 
     out = _folder(options.out)
     work = _folder(options.work) if options.work else f"{out}.work"
-    manifest = Build(recipe, out, work, options.workers, options.until, options.restart).run()
+    manifest = Build(
+        recipe,
+        out,
+        work,
+        options.workers,
+        options.until,
+        options.restart,
+        options.retry_dead,
+        options.beam_options,
+    ).run()
     if manifest is None:
         print(f"Scripts are in {work}/scripts-*.jsonl; build without --until to perform them.")
+        for line in costs(work).splitlines():
+            print(line)
         return 0
-    _report(out, manifest)
-    for sentence in remarks(manifest):
-        print(sentence)
+    with disk_errors(out):
+        _report(out, manifest)
+    for line in [*remarks(manifest, work), *costs(work).splitlines()]:
+        print("\n".join(printable(part) for part in line.splitlines()))
     wrong = shortfalls(manifest)
     for sentence in wrong:
         print(f"troupe: {sentence}", file=sys.stderr)
@@ -83,15 +136,42 @@ def _build(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from pipelines.trouble import disk_errors
     from pipelines.verify import verify
 
     out = _folder(options.corpus)
-    with tqdm(unit="row", desc="verify") as bar:
+    with disk_errors(out), tqdm(unit="row", desc="verify") as bar:
         faults = verify(out, bar.update)
     for fault in faults:
-        print(fault, file=sys.stderr)
+        print(printable(fault), file=sys.stderr)
     print(f"{out}: {'sound' if not faults else f'{len(faults)} faults'}")
     return EXIT_SHORT if faults else 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from pipelines.replay import replay
+
+    if options.debug:  # a failing record's traceback is logged as a warning
+        logging.getLogger().setLevel(logging.WARNING)
+    outcome = replay(_folder(options.work), options.id)
+    print(outcome)
+    return 0 if outcome.same else EXIT_SHORT
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from pipelines.doctor import examine
+
+    recipe = None
+    if options.recipe:
+        from pipelines.recipes import read_recipe
+
+        recipe = read_recipe(options.recipe)
+    sick = 0
+    for diagnosis in examine(recipe):
+        print(diagnosis, flush=True)
+        sick += diagnosis.chosen and diagnosis.state != "answers"
+    print("* chosen by the recipe" if recipe else "* chosen by default")
+    return EXIT_SHORT if sick else 0
 
 
 def _report(out: str, manifest: dict[str, Any]) -> None:
@@ -102,7 +182,8 @@ def _report(out: str, manifest: dict[str, Any]) -> None:
     print(render(manifest["books"]))
     for row in list(first_dialogues(out, manifest).values())[:1]:
         print("\nOne row of dialogues (turns and codes cut short):")
-        print(json.dumps(cut_short(row), ensure_ascii=False, indent=1))
+        shown = json.dumps(cut_short(row), ensure_ascii=False, indent=1)
+        print("\n".join(printable(line) for line in shown.split("\n")))
     print(f"\nThe corpus is in {out}; its README.md says how to load it. Check it with: troupe verify {out}")
     print(f"To listen, assistant left, user right: {' '.join(write_listening(out, manifest))}")
 

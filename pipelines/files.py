@@ -5,16 +5,25 @@ A file appears under its final name only when it is complete: it is written unde
 
 import hashlib
 import json
+import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from typing import IO, Any
 
+from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
+from tqdm import tqdm
 
-from schemas.errors import FolderError
+from schemas.errors import DamagedError, FolderError
 
 UNFINISHED = ".tmp"
+SEAL = "seal"
+READERS = 4
+BLOCK_BYTES = 1 << 20
+SHOWN_AFTER_S = 3.0
 
 
 def join(folder: str, *names: str) -> str:
@@ -33,6 +42,8 @@ def exists(path: str) -> bool:
 
 def make_folder(path: str) -> None:
     """Create a folder and its parents; a folder that exists is fine. Raises FolderError where it cannot be made."""
+    if os.path.isfile(path):
+        raise FolderError(f"{path}: there is a file of this name where a folder should be; choose another, or move it.")
     try:
         if not exists(path):
             FileSystems.mkdirs(path)
@@ -43,14 +54,39 @@ def make_folder(path: str) -> None:
 
 
 def listing(pattern: str) -> dict[str, int]:
-    """Paths that match the glob pattern, with their sizes in bytes, sorted by path."""
+    """Files that match the glob pattern, with their sizes in bytes, sorted by path."""
+    folder, name = split(pattern)
+    if "://" not in pattern and "*" not in folder and "*" in name:
+        # Beam walks all that lies below the folder: a million answers, say, to find ten chunks.
+        return _listing_here(folder, name)
     found = FileSystems.match([pattern])[0].metadata_list
     return {str(m.path): int(m.size_in_bytes) for m in sorted(found, key=lambda m: str(m.path))}
 
 
+def _listing_here(folder: str, pattern: str) -> dict[str, int]:
+    if not os.path.isdir(folder):
+        return {}
+    with os.scandir(folder) as entries:
+        found = [entry for entry in entries if fnmatchcase(entry.name, pattern) and entry.is_file()]
+        return {entry.path: entry.stat().st_size for entry in sorted(found, key=lambda entry: entry.path)}
+
+
 def delete(paths: list[str]) -> None:
     if paths:
-        FileSystems.delete(paths)
+        with _plain_errors():
+            FileSystems.delete(paths)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Raises the operating system's own error instead of Beam's, which hides its number."""
+    try:
+        yield
+    except BeamIOError as error:
+        for hidden in (error.exception_details or {}).values():
+            cause = hidden.args[0] if hidden.args and isinstance(hidden.args[0], OSError) else hidden
+            raise cause from error
+        raise
 
 
 def sweep(folder: str) -> None:
@@ -63,8 +99,19 @@ def read_bytes(path: str) -> bytes:
         return bytes(stream.read())
 
 
-def read_json(path: str) -> Any:
-    return json.loads(read_bytes(path))
+def read_sealed(path: str) -> dict[str, Any]:
+    """What `write_sealed` wrote. Raises DamagedError, naming the file, if it is not that to the last digit."""
+    data = read_bytes(path)
+    try:
+        value = json.loads(data)
+        seal = value.pop(SEAL)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise DamagedError(
+            f"{path}: {'damaged' if data else 'empty'}: it is not the sealed JSON that was written"
+        ) from error
+    if seal != _seal(value):
+        raise DamagedError(f"{path}: damaged: its contents are not those that its seal stands for")
+    return dict(value)
 
 
 @contextmanager
@@ -75,7 +122,8 @@ def new_file(path: str) -> Iterator[IO[bytes]]:
     try:
         with FileSystems.create(temporary) as stream:
             yield stream
-        FileSystems.rename([temporary], [path])
+        with _plain_errors():
+            FileSystems.rename([temporary], [path])
     except BaseException:
         if exists(temporary):
             FileSystems.delete([temporary])
@@ -89,10 +137,39 @@ def write_bytes(path: str, data: bytes) -> None:
 
 def write_json(path: str, value: Any) -> None:
     """Sorted keys, one item a line where it is cheap to read; the same value gives the same bytes."""
-    write_bytes(
-        path, (json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
-    )
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n"
+    # What UTF-8 cannot hold (half of a surrogate pair) becomes a JSON escape.
+    write_bytes(path, text.encode(errors="backslashreplace"))
+
+
+def write_sealed(path: str, value: dict[str, Any]) -> None:
+    """`write_json` of an object with one key more: the sha256 of all the others. Every JSON file that is read back is
+    written so: a flipped digit in a file that still parses would otherwise go unnoticed."""
+    write_json(path, value | {SEAL: _seal(value)})
+
+
+def _seal(value: dict[str, Any]) -> str:
+    return sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of(paths: Collection[str]) -> Iterator[str]:
+    """The digests of files, in order, read in blocks by a few threads.
+
+    Measured at 1.6 GB/s a core from memory (SHA instructions), so a disk is the limit: some 40,000 times as fast as
+    real time for FLAC at 24 kHz. A bar shows what takes long. Raises OSError if a file cannot be read.
+    """
+    with ThreadPoolExecutor(READERS) as pool:
+        digests = pool.map(_sha256_of, paths)
+        yield from tqdm(digests, "check", len(paths), unit="file", delay=SHOWN_AFTER_S, leave=False)
+
+
+def _sha256_of(path: str) -> str:
+    digest = hashlib.sha256()
+    with FileSystems.open(path) as stream:
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

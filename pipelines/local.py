@@ -1,4 +1,4 @@
-"""Running graphs on this machine: in this process, or in N processes that share the chunks among them.
+"""Performing on this machine: in N processes that share the chunks among them.
 
 Each worker process runs its own in-memory FnApiRunner over its share of the chunks (Beam's own multi-processing hangs
 on a killed worker and loses large results). A dead worker is a return code: it is started again over what is left.
@@ -17,10 +17,7 @@ import time
 from collections.abc import Callable
 from typing import IO, Any
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-
+from pipelines.one_thread import ONE_THREAD
 from schemas.errors import TroupeError
 
 STARTS_PER_WORKER = 3
@@ -28,19 +25,8 @@ STARTS_PER_WORKER = 3
 EXIT_TROUBLE = 2
 POLL_S = 0.2
 LOOK_S = 1.0
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Workers share the cores among them: each computes on one thread."""
 
 Counter = tuple[str, str, int]
-
-
-def run_here(build: Callable[[beam.Pipeline], Any]) -> Any:
-    """Draw a graph and run it to its end in this process; returns Beam's result, which holds the counters."""
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([], save_main_session=False))
-    build(pipeline)
-    result = pipeline.run()
-    result.wait_until_finish()
-    return result
 
 
 def run_workers(

@@ -15,7 +15,7 @@ from apache_beam.metrics import Metrics
 
 from pipelines.run_stage import Record, run_stage
 from pipelines.script_chunks import read_scripts
-from pipelines.stage_table import opened_stage
+from pipelines.stage_table import StageSource
 from pipelines.take_chunks import PerformedDialogue, write_takes
 from schemas.limits import Limits, load_limits
 from schemas.recipe import Recipe
@@ -54,15 +54,17 @@ class _StageDoFn(beam.DoFn):  # type: ignore[misc]
 
     stage_name: str
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, work_folder: str) -> None:
         self.recipe = recipe
+        self.work_folder = work_folder
         self.records = Metrics.counter(self.stage_name, "records")
         self.failed = Metrics.counter(self.stage_name, "dead")
         self.cpu_us = Metrics.counter(self.stage_name, "cpu_us")
         self.wall_us = Metrics.counter(self.stage_name, "wall_us")
 
     def setup(self) -> None:
-        self.stage = opened_stage(self.stage_name, self.recipe)
+        self.source = StageSource(self.stage_name, self.recipe, self.work_folder)
+        self.source.stage()
 
     def process(self, work: Work) -> Iterator[Work]:
         cpu, wall = time.process_time(), time.perf_counter()
@@ -76,7 +78,7 @@ class _StageDoFn(beam.DoFn):  # type: ignore[misc]
 
     def run(self, records: Sequence[Record], lines: Sequence[Line]) -> tuple[tuple[Any, ...], tuple[DeadLetter, ...]]:
         """Results of the records that succeeded, and a dead letter for each of the others."""
-        outcome = run_stage(self.stage, records, [len(line.spoken) for line in lines])
+        outcome = run_stage(self.source, records, [len(line.spoken) for line in lines])
         self.records.inc(len(records))
         self.failed.inc(len(outcome.causes))
         dead = tuple(
@@ -92,7 +94,7 @@ class CastVoices(_StageDoFn):
     stage_name = "CastVoices"
 
     def step(self, work: Work) -> Work:
-        outcome = run_stage(self.stage, work.scripts, [1] * len(work.scripts))
+        outcome = run_stage(self.source, work.scripts, [1] * len(work.scripts))
         names = [script.dialogue_id for script in work.scripts]
         dead = (DeadLetter(self.stage_name, names[i], names[i], 0, c) for i, c in sorted(outcome.causes.items()))
         lines = (line for _, cast in sorted(outcome.results.items()) for line in first_lines(cast, self.recipe.seed))
@@ -175,6 +177,11 @@ def retry_limits(recipe: Recipe) -> Limits:
     return load_limits(recipe.perform.profile, recipe.perform.entries())
 
 
+def selection_limits(recipe: Recipe) -> Limits:
+    """The retry limits, with the recipe's selection limits over them."""
+    return load_limits(recipe.perform.profile, recipe.perform.entries(), recipe.select.entries())
+
+
 def first_lines(cast: CastScript, recipe_seed: int) -> list[Line]:
     """The lines of a cast script, for the first attempt."""
     script = cast.script
@@ -234,12 +241,12 @@ class Perform(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, jobs: Any) -> Any:
         work = jobs | "ReadScripts" >> beam.Map(read_job)
-        work = work | "CastVoices" >> beam.ParDo(CastVoices(self.recipe))
+        work = work | "CastVoices" >> beam.ParDo(CastVoices(self.recipe, self.work_folder))
         for attempt in range(self.recipe.perform.attempts):
             for stage in (SynthesizeSpeech, Transcribe, ScorePitch, ScoreQuality):
-                work = work | f"{stage.stage_name} {attempt}" >> beam.ParDo(stage(self.recipe))
+                work = work | f"{stage.stage_name} {attempt}" >> beam.ParDo(stage(self.recipe, self.work_folder))
             work = work | f"JudgeTakes {attempt}" >> beam.ParDo(JudgeTakes(self.recipe, self.limits))
-        work = work | "TokenizeAudio" >> beam.ParDo(TokenizeAudio(self.recipe))
+        work = work | "TokenizeAudio" >> beam.ParDo(TokenizeAudio(self.recipe, self.work_folder))
         return work | "WriteChunk" >> beam.ParDo(WriteChunk(self.work_folder, self.codec))
 
 
@@ -250,11 +257,13 @@ def build_perform(
     limits: Limits,
     work_folder: str,
     codec: dict[str, Any],
+    hints: dict[str, str] | None = None,
 ) -> Any:
-    """Draw the perform graph on a pipeline."""
+    """Draw the perform graph on a pipeline. Resource hints go on the heavy composite as a whole: hints that differ
+    between its steps would break up the fused stage."""
     return (
         pipeline
         | "Chunks" >> beam.Create(list(jobs), reshuffle=False)
         | "Reshuffle" >> beam.Reshuffle()
-        | "Perform" >> Perform(recipe, limits, work_folder, codec)
+        | "Perform" >> Perform(recipe, limits, work_folder, codec).with_resource_hints(**(hints or {}))
     )

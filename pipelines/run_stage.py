@@ -6,14 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from pipelines.stage_table import Stage
+from pipelines.patience import within
+from pipelines.stage_table import StageSource
 from pipelines.trouble import explain
-from schemas.errors import RecipeError
+from schemas.errors import CostLimitError, FolderError, OutageError, RecipeError
+from schemas.printable import printable
 from schemas.take import Take
 
 BATCH_RECORDS = 16
 BATCH_COST = 1_000
 """A batch ends at this many records, or at this summed cost (characters of text), whichever comes first."""
+
+CAUSE_LENGTH = 600
+"""Characters kept of why a record failed."""
 
 Record = TypeVar("Record")
 
@@ -26,20 +31,19 @@ class Outcome(Generic[Record]):
     causes: dict[int, str] = field(default_factory=dict)
 
 
-def run_stage(stage: Stage, records: Sequence[Record], costs: Sequence[int]) -> Outcome[Record]:
-    """Every record once through the stage. An exception costs only the records that raise it by themselves.
+def run_stage(source: StageSource, records: Sequence[Record], costs: Sequence[int] | None = None) -> Outcome[Record]:
+    """Every record once through the stage. Trouble costs only the records that meet it by themselves.
 
     Records are worked through from the cheapest to the costliest, which keeps padding small for batching back ends;
-    by the stages' contract no result depends on its neighbours.
+    by the stages' contract no result depends on its neighbours. Without costs all records are one batch.
     """
     outcome: Outcome[Record] = Outcome()
-    for batch in batches(costs):
+    for batch in [list(range(len(records)))] if costs is None else batches(costs):
         try:
-            results = _process(stage, [records[i] for i in batch])
-            outcome.results.update(zip(batch, results, strict=True))
+            _enter(outcome, batch, _process(source, [records[i] for i in batch]), source.name)
         except Exception as error:
             _raise_if_common(error)
-            _one_by_one(stage, records, batch, outcome)
+            _one_by_one(source, records, batch, outcome)
     return outcome
 
 
@@ -57,26 +61,45 @@ def batches(costs: Sequence[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _one_by_one(stage: Stage, records: Sequence[Record], batch: list[int], outcome: Outcome[Record]) -> None:
+def _enter(outcome: Outcome[Record], batch: list[int], results: list[Any], stage_name: str) -> None:
+    """Note the results of a batch; an exception in the place of a result is that record's failure."""
+    for position, result in zip(batch, results, strict=True):
+        if not isinstance(result, Exception):
+            outcome.results[position] = result
+            continue
+        _raise_if_common(result)
+        logging.getLogger(__name__).warning("%s: record failed", stage_name, exc_info=result)
+        outcome.causes[position] = printable(" ".join(f"{type(result).__name__}: {result}".split()), CAUSE_LENGTH)
+
+
+def _one_by_one(source: StageSource, records: Sequence[Record], batch: list[int], outcome: Outcome[Record]) -> None:
     for position in batch:
         try:
-            outcome.results[position] = _process(stage, [records[position]])[0]
+            results = _process(source, [records[position]])
         except Exception as error:
-            _raise_if_common(error)
-            logging.getLogger(__name__).warning("%s: record failed", type(stage).__name__, exc_info=error)
-            outcome.causes[position] = f"{type(error).__name__}: {error}"
+            results = [error]
+        _enter(outcome, [position], results, source.name)
 
 
 def _raise_if_common(error: Exception) -> None:
-    """Trouble that is no record's own: a wrong recipe, a full disk, no memory. It stops the run."""
-    if isinstance(error, RecipeError | MemoryError) or (isinstance(error, OSError) and explain(error, "") is not None):
+    """Trouble that is no record's own: a wrong recipe or folder, a dead endpoint, an empty purse, no memory."""
+    common = RecipeError | FolderError | OutageError | CostLimitError | MemoryError
+    if isinstance(error, common) or (isinstance(error, OSError) and explain(error, "") is not None):
         raise error
 
 
-def _process(stage: Stage, records: Sequence[Record]) -> list[Any]:
-    results = list(stage.process(records))
+def _process(source: StageSource, records: Sequence[Record]) -> list[Any]:
+    stage = source.stage()
+    if source.patience_s is None:
+        results = list(stage.process(records))
+    else:
+        try:
+            results = within(source.patience_s, lambda: list(stage.process(records)))
+        except TimeoutError:
+            source.abandon()
+            raise
     if len(results) != len(records):
-        raise ValueError(f"{type(stage).__name__} gave {len(results)} results for {len(records)} records")
+        raise ValueError(f"{source.name} gave {len(results)} results for {len(records)} records")
     for result in results:
         if isinstance(result, Take):
             _check_finite(result)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines import files
 from pipelines.books import Bookkeeper
-from pipelines.manifests import Manifest
+from pipelines.manifests import Manifest, full_manifest
 from pipelines.script_chunks import ScriptRecord, read_scripts
 from schemas.columns import TABLES
 from schemas.limits import Limits
@@ -56,6 +56,7 @@ def lay_out(
     twins: dict[str, str],
     limits: Limits,
     shard_bytes: int,
+    not_attempted: Iterable[str] = (),
 ) -> Layout:
     """Select every planned dialogue and deal its rows to shards; order depends on the plan alone."""
     bookkeeper = Bookkeeper()
@@ -65,19 +66,22 @@ def lay_out(
     dead: list[DeadLetter] = []
     by_id = {plan.dialogue_id: plan for plan in plans}
     for index, chunk in sorted(chunks.items()):
+        performed: list[TakeFacts] = full_manifest(work_folder, chunk.takes)["takes"]
         letters = [DeadLetter(**letter) for letter in chunk.takes["dead"]]
         dead += letters
         for record in read_scripts(files.join(work_folder, chunk.scripts["file"]), chunk.scripts["sha256"]):
             plan = by_id[record.dialogue_id]
-            takes = [take for take in chunk.takes["takes"] if take["dialogue_id"] == record.dialogue_id]
+            takes = [take for take in performed if take["dialogue_id"] == record.dialogue_id]
             mine = [letter for letter in letters if letter.dialogue_id == record.dialogue_id]
             selection = _select(record, takes, mine, twins, limits)
-            if record.script is None:
-                dead.append(DeadLetter("WriteScripts", record.dialogue_id, record.dialogue_id, 0, record.reason))
+            if (letter := record.letter()) is not None:
+                dead.append(letter)
             turns = len(record.script.turns) if record.script else 0
             bookkeeper.perform(plan.kind, plan.language, turns, takes, _dead_takes(mine))
             bookkeeper.select(plan.kind, plan.language, turns, selection, _dead_takes(mine))
             packer.add(index, plan.split, selection)
+    for dialogue_id in not_attempted:
+        bookkeeper.leave_out(by_id[dialogue_id].kind, by_id[dialogue_id].language)
     return Layout(tuple(packer.shards()), bookkeeper, tuple(dead))
 
 

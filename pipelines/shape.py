@@ -25,14 +25,22 @@ Shape = dict[str, str]
 
 ROOMS = ("schemas", "prompts", "stages", "pipelines")
 STEPS: dict[Phase, tuple[str, ...]] = {
-    "write": ("WriteScripts",),
+    "write": ("WriteScripts", "JudgeScripts"),
     "perform": ("CastVoices", "SynthesizeSpeech", "Transcribe", "ScorePitch", "ScoreQuality", "TokenizeAudio"),
 }
 GRAPHS: dict[Phase, tuple[str, ...]] = {
     "write": ("stages.plan_dialogues", "pipelines.write", "pipelines.script_chunks"),
     "perform": ("pipelines.perform", "pipelines.take_chunks"),
 }
-BEYOND = {"pipelines.stage_table", "pipelines.files", "pipelines.manifests", "stages.backends.registry"}
+BEYOND = {
+    "pipelines.answers",
+    "pipelines.files",
+    "pipelines.manifests",
+    "pipelines.patience",
+    "pipelines.stage_table",
+    "pipelines.trouble",
+    "stages.backends.registry",
+}
 """Modules that find and move bytes without shaping them."""
 
 
@@ -41,7 +49,8 @@ def shape_of(phase: Phase, recipe: Recipe) -> Shape:
     capabilities = sorted({capability for step in STEPS[phase] if (capability := STAGES[step][1]) is not None})
     shape = {f"recipe: {key}": _compact(value) for key, value in _sections(phase, recipe).items()}
     for capability in capabilities:
-        shape[f"recipe: backends.{capability}"] = _compact(getattr(recipe.backends, capability).model_dump())
+        choice = getattr(recipe.backends, capability)
+        shape[f"recipe: backends.{capability}"] = _compact(choice.model_dump(exclude={"service"}))
         shape[f"back end: {capability}"] = backend_of(capability, recipe).fingerprint
     modules = [*GRAPHS[phase], *(STAGES[step][0] for step in STEPS[phase])]
     modules += [BACKENDS[c, getattr(recipe.backends, c).name].split(":")[0] for c in capabilities]

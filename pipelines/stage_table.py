@@ -5,11 +5,15 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
+from pipelines.answers import FileAnswers
+from pipelines.one_thread import compute_on_one_thread
 from schemas.recipe import Recipe
 from stages.backends import registry
+from stages.backends.protocols import Paid
 
 STAGES: dict[str, tuple[str, str | None]] = {
     "WriteScripts": ("stages.write_scripts", "script"),
+    "JudgeScripts": ("stages.judge_scripts", "script_judge"),
     "CastVoices": ("stages.cast_voices", "speech"),
     "SynthesizeSpeech": ("stages.synthesize_speech", "speech"),
     "Transcribe": ("stages.transcribe", "transcription"),
@@ -33,38 +37,70 @@ class Stage(Protocol):
 
 def backend_of(capability: str, recipe: Recipe) -> Any:
     """The recipe's back end for a capability, not opened."""
-    choice = getattr(recipe.backends, capability)
-    return registry.load(capability, choice.name, **choice.settings)
+    return registry.load(capability, getattr(recipe.backends, capability))
 
 
-_opened: dict[tuple[str, str], Stage] = {}
-_backends: dict[tuple[str, str], Any] = {}
+class StageSource:
+    """Where a step gets its stage: the one that this process has opened for a name and recipe. Models load once,
+    however often a graph uses the stage; stages of one capability share their back end."""
+
+    def __init__(self, name: str, recipe: Recipe, work: str) -> None:
+        self.name = name
+        self.recipe = recipe
+        self.work = work
+        self.capability = STAGES[name][1]
+        recipe_json = recipe.model_dump_json()
+        self._stage_key = (name, recipe_json, work)
+        self._backend_key = (self.capability or name, recipe_json, work)
+
+    def stage(self) -> Stage:
+        """The open stage."""
+        with _lock:
+            if self._stage_key not in _opened:
+                compute_on_one_thread()  # a worker of another runner was not started by our launcher
+                stage = self._make()
+                stage.open()
+                _opened[self._stage_key] = stage
+            return _opened[self._stage_key]
+
+    def abandon(self) -> None:
+        """Forget the stage and its back end, which hangs: who needs them next opens others."""
+        with _lock:
+            _backends.pop(self._backend_key, None)
+            for name, (_, capability) in STAGES.items():
+                if name == self.name or (capability is not None and capability == self.capability):
+                    _opened.pop((name, *self._stage_key[1:]), None)
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long to wait for a batch; None for a back end that bounds its own requests."""
+        with _lock:
+            return None if isinstance(_backends.get(self._backend_key), Paid) else self.recipe.run.stage_timeout_s
+
+    def _make(self) -> Stage:
+        settings = {field: getattr(self.recipe.perform, key) for field, key in SETTINGS.get(self.name, {}).items()}
+        backends = []
+        if self.capability is not None:
+            if self._backend_key not in _backends:
+                _backends[self._backend_key] = self._make_backend(self.capability)
+            backends.append(_backends[self._backend_key])
+        stage: Stage = getattr(import_module(STAGES[self.name][0]), self.name)(*backends, **settings)
+        return stage
+
+    def _make_backend(self, capability: str) -> Any:
+        backend = backend_of(capability, self.recipe)
+        if isinstance(backend, Paid):
+            if self.work not in _answers:
+                _answers[self.work] = FileAnswers(self.work, self.recipe.run.max_cost_usd)
+            backend.use(_answers[self.work])
+        return backend
+
+
+_opened: dict[tuple[str, str, str], Stage] = {}
+_backends: dict[tuple[str, str, str], Any] = {}
+_answers: dict[str, FileAnswers] = {}
+"""Work folder -> what was paid for there: one purse a process, whichever back ends spend from it."""
 _lock = threading.Lock()
-
-
-def _make_stage(name: str, recipe: Recipe) -> Stage:
-    """The stage as the recipe sets it up, not opened; stages of one capability share their back end."""
-    module, capability = STAGES[name]
-    settings = {field: getattr(recipe.perform, key) for field, key in SETTINGS.get(name, {}).items()}
-    backends = []
-    if capability is not None:
-        key = (capability, getattr(recipe.backends, capability).model_dump_json())
-        if key not in _backends:
-            _backends[key] = backend_of(capability, recipe)
-        backends.append(_backends[key])
-    stage: Stage = getattr(import_module(module), name)(*backends, **settings)
-    return stage
-
-
-def opened_stage(name: str, recipe: Recipe) -> Stage:
-    """The process's one open stage of this name and recipe: models load once, however often a graph uses the stage."""
-    key = (name, recipe.model_dump_json())
-    with _lock:
-        if key not in _opened:
-            stage = _make_stage(name, recipe)
-            stage.open()
-            _opened[key] = stage
-        return _opened[key]
 
 
 def close_stages() -> None:
@@ -73,3 +109,4 @@ def close_stages() -> None:
         while _opened:
             _opened.popitem()[1].close()
         _backends.clear()
+        _answers.clear()

@@ -1,38 +1,53 @@
 """`troupe verify`: is the corpus on disk what its manifest says, and does everything in it open?"""
 
 import hashlib
-import io
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import soundfile
 
 from pipelines import files
 from pipelines.books import open_accounts
-from pipelines.card import split_of
+from pipelines.card import card_faults, split_of
 from pipelines.manifests import Manifest
 from pipelines.stage_table import backend_of
+from pipelines.verify_rows import check_audio, check_codes, check_decoding
+from pipelines.verify_work import verify_work
+from pipelines.work_folder import is_work_folder
 from schemas.columns import table_features
-from schemas.errors import FolderError
+from schemas.errors import DamagedError, FolderError
 from schemas.recipe import Recipe
-from schemas.take import SAMPLE_RATE
 
+ANEW = "build again: it is written anew from the work folder"
 DECODED_SHARE = 20
 """One utterance in so many is decoded from its codes; all are checked for shape and range."""
-DURATION_SLACK_S = 0.5 / SAMPLE_RATE
 
 
-def verify(out: str, tick: Callable[[int], None] = lambda rows: None) -> list[str]:
-    """Every fault of a corpus, in words that name the file and row; empty when it is sound. `tick` gets rows done.
+def verify(folder: str, tick: Callable[[int], None] = lambda rows: None) -> list[str]:
+    """Every fault of a corpus or of a work folder, in words that name file and remedy; empty when it is sound.
 
-    Raises FolderError if there is no finished corpus in the folder.
+    `tick` gets rows done. Raises FolderError if the folder is neither, or holds a corpus that is not finished.
     """
-    manifest = _read_manifest(out)
+    path = files.join(folder, "manifest.json")
+    if not files.exists(path):
+        if is_work_folder(folder):
+            return list(verify_work(folder, tick))
+        if files.listing(files.join(folder, "dialogues", "*.arrow")):
+            return [f"{path}: missing; {ANEW}"]
+        raise FolderError(f"{folder}: there is no manifest.json here; is this the folder given to build as --out?")
+    try:
+        manifest: Manifest = files.read_sealed(path)
+    except DamagedError as error:
+        return [f"{error}; {ANEW}"]
+    if not manifest.get("complete"):
+        raise FolderError(f"{folder}: this build has not finished; run it again to its end.")
+    return _verify_corpus(folder, manifest, tick)
+
+
+def _verify_corpus(out: str, manifest: Manifest, tick: Callable[[int], None]) -> list[str]:
     faults = [f"manifest.json: the books do not close: {account}" for account in open_accounts(manifest["books"])]
+    faults += [f"{fault}; {ANEW}" for fault in card_faults(out, manifest)]
     faults += _strangers(out, manifest)
     tally = _Tally()
     codec = backend_of("codec", Recipe.model_validate(manifest["recipe"]))
@@ -41,31 +56,19 @@ def verify(out: str, tick: Callable[[int], None] = lambda rows: None) -> list[st
         codec = None
     else:
         codec.open()
+    amiss: list[str] = []
     for shard in manifest["shards"]:
-        for fault in _check_shard(out, shard, manifest, tally, codec):
-            faults.append(f"{shard['file']}: {fault}")
+        amiss += [f"{shard['file']}: {fault}" for fault in _check_shard(out, shard, manifest, tally, codec)]
         tick(shard["rows"])
-    return faults + tally.disagreements(manifest)
-
-
-def _read_manifest(out: str) -> Manifest:
-    path = files.join(out, "manifest.json")
-    if not files.exists(path):
-        raise FolderError(f"{out}: there is no manifest.json here; is this the folder given to build as --out?")
-    try:
-        manifest: Manifest = files.read_json(path)
-    except ValueError as error:
-        raise FolderError(f"{path}: damaged ({error}); run build again: it writes it anew.") from error
-    if not manifest.get("complete"):
-        raise FolderError(f"{out}: this build has not finished; run it again to its end.")
-    return manifest
+    # A shard that cannot be read is missing from the tally, which is no second fault.
+    return faults + (amiss or tally.disagreements(manifest))
 
 
 def _strangers(out: str, manifest: Manifest) -> Iterator[str]:
     known = {files.join(out, shard["file"]) for shard in manifest["shards"]}
     for path in files.listing(files.join(out, "*", "*.arrow")):
         if path not in known:
-            yield f"{path}: not in the manifest"
+            yield f"{path}: not in the manifest: it is not of this corpus; delete it, or move it elsewhere"
 
 
 class _Tally:
@@ -109,11 +112,11 @@ def _key(row: dict[str, Any]) -> str:
 def _check_shard(out: str, shard: Manifest, manifest: Manifest, tally: _Tally, codec: Any) -> Iterator[str]:
     path = files.join(out, shard["file"])
     if not files.exists(path):
-        yield "missing; run build again: it is written anew from the work folder"
+        yield f"missing; {ANEW}"
         return
     data = files.read_bytes(path)
     if hashlib.sha256(data).hexdigest() != shard["sha256"]:
-        yield "damaged: its sha256 is not the manifest's; delete it and run build again"
+        yield f"damaged: its sha256 is not the manifest's; {ANEW}"
         return
     table = shard["file"].split("/")[0]
     with pa.ipc.open_stream(data) as reader:
@@ -141,41 +144,12 @@ def _check_row(
     if table == "dialogues":
         tally.dialogue(row)
         for turn in row["turns"]:
-            yield from _check_codes(turn["codes"], turn["duration_s"], manifest["codec"])
+            yield from check_codes(turn["codes"], turn["duration_s"], manifest["codec"])
     elif row["audio"] is not None and row["audio"]["bytes"] is not None:
         tally.performed(row, "accepted" if table == "utterances" else "rejected")
-        yield from _check_audio(row)
-        yield from _check_codes(row["codes"], row["duration_s"], manifest["codec"])
+        yield from check_audio(row)
+        yield from check_codes(row["codes"], row["duration_s"], manifest["codec"])
         if codec is not None and table == "utterances":
-            yield from _check_decoding(row, codec)
+            yield from check_decoding(row, codec)
     elif table == "utterances":
         yield "has no audio"
-
-
-def _check_audio(row: dict[str, Any]) -> Iterator[str]:
-    try:
-        samples, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="int16")
-    except soundfile.LibsndfileError as error:
-        yield f"{row['take_id']}: audio does not open: {error}"
-        return
-    if rate != SAMPLE_RATE or abs(len(samples) / rate - row["duration_s"]) > DURATION_SLACK_S:
-        seconds = len(samples) / rate
-        yield f"{row['take_id']}: audio lasts {seconds:.3f} s at {rate} Hz, its row says {row['duration_s']}"
-
-
-def _check_codes(codes: list[list[int]], duration_s: float, codec: Manifest) -> Iterator[str]:
-    values = np.asarray(codes)
-    frames = math.ceil(round(duration_s * codec["frame_rate"], 6))
-    if values.shape != (frames, codec["num_codebooks"]):
-        yield f"codes have shape {values.shape}, not {(frames, codec['num_codebooks'])}"
-    elif values.size and values.max() >= codec["cardinality"]:
-        yield f"a code is {values.max()}, not below {codec['cardinality']}"
-
-
-def _check_decoding(row: dict[str, Any], codec: Any) -> Iterator[str]:
-    samples = codec.decode([np.asarray(row["codes"], dtype=np.uint16)])[0]
-    seconds = len(samples) / codec.sample_rate
-    if abs(seconds - row["duration_s"]) > 2 / codec.frame_rate:
-        yield f"{row['take_id']}: its codes decode to {seconds:.2f} s, its audio lasts {row['duration_s']:.2f} s"
-    elif not np.any(samples):
-        yield f"{row['take_id']}: its codes decode to silence"

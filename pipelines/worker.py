@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.local import EXIT_TROUBLE, Counter, die_with, run_here
+from pipelines.local import EXIT_TROUBLE, Counter, die_with
 from pipelines.perform import ChunkJob, build_perform, retry_limits
+from pipelines.runners import run_graph
 from pipelines.stage_table import close_stages
 from pipelines.trouble import explain
 from schemas.errors import TroupeError
@@ -43,7 +44,7 @@ def perform_here(build: dict[str, Any], jobs: Sequence[str]) -> list[Counter]:
     chunks = [ChunkJob(**json.loads(job)) for job in jobs]
     limits = retry_limits(recipe)
     try:
-        result = run_here(lambda p: build_perform(p, chunks, recipe, limits, build["work"], build["codec"]))
+        result = run_graph(lambda p: build_perform(p, chunks, recipe, limits, build["work"], build["codec"]))
     finally:
         close_stages()
     counters = result.metrics().query()["counters"]

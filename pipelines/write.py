@@ -6,21 +6,25 @@ Create(script chunks) -> Reshuffle -> signatures -> bands -> GroupByKey -> twins
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 
 from pipelines import files
 from pipelines.manifests import Manifest
 from pipelines.run_stage import run_stage
-from pipelines.script_chunks import ScriptRecord, read_scripts, write_scripts
-from pipelines.stage_table import opened_stage
-from schemas.recipe import Recipe
+from pipelines.script_chunks import ScriptRecord, note_not_attempted, read_scripts, write_scripts
+from pipelines.stage_table import StageSource, backend_of
+from schemas.errors import CostLimitError
+from schemas.recipe import Recipe, Service
 from schemas.script import DialoguePlan
-from stages.judge_script import judge_script
+from stages.backends.protocols import Paid
 from stages.near_duplicates import TWIN_SIMILARITY, bands, signature, similarity
 
-Signature = tuple[int, ...]
+REQUESTS_PER_SLOT = 8
+"""Dialogues written at once per concurrent request: the last of a hand, which leave slots empty, weigh little."""
 
 
 @dataclass(frozen=True)
@@ -30,49 +34,118 @@ class PlanChunk:
     index: int
     plans: tuple[DialoguePlan, ...]
 
+    @property
+    def dialogue_ids(self) -> list[str]:
+        return [plan.dialogue_id for plan in self.plans]
 
-class WriteScripts(beam.DoFn):  # type: ignore[misc]
-    """Plans -> one ScriptRecord each: written, or dead with the cause."""
 
-    def __init__(self, recipe: Recipe) -> None:
+@dataclass(frozen=True)
+class ScriptChunk:
+    """The same slice after writing."""
+
+    index: int
+    records: tuple[ScriptRecord, ...]
+
+    @property
+    def dialogue_ids(self) -> list[str]:
+        return [record.dialogue_id for record in self.records]
+
+
+class _ScriptDoFn(beam.DoFn):  # type: ignore[misc]
+    """One stage over a hand of chunks, all their dialogues at once.
+
+    Where the purse is empty, chunks that need to pay are noted as not attempted, and end here: what was paid for them
+    is kept, and found again when the limit is raised.
+    """
+
+    stage_name: str
+
+    def __init__(self, recipe: Recipe, work_folder: str) -> None:
         self.recipe = recipe
+        self.work_folder = work_folder
+        self.records = Metrics.counter(self.stage_name, "records")
+        self.failed = Metrics.counter(self.stage_name, "dead")
 
     def setup(self) -> None:
-        self.stage = opened_stage("WriteScripts", self.recipe)
+        self.source = StageSource(self.stage_name, self.recipe, self.work_folder)
+        self.source.stage()
 
-    def process(self, chunk: PlanChunk) -> Iterator[tuple[int, list[ScriptRecord]]]:
-        outcome = run_stage(self.stage, chunk.plans, [1] * len(chunk.plans))
-        records = [
-            ScriptRecord(plan.dialogue_id, "written", "", outcome.results[i])
-            if i in outcome.results
-            else ScriptRecord(plan.dialogue_id, "dead", f"WriteScripts: {outcome.causes[i]}", None)
-            for i, plan in enumerate(chunk.plans)
-        ]
-        yield chunk.index, records
+    def process(self, hand: Sequence[Any]) -> Iterator[list[ScriptChunk]]:
+        try:
+            done = self.step(hand)
+        except CostLimitError as error:
+            if len(hand) == 1:
+                note_not_attempted(self.work_folder, hand[0].index, hand[0].dialogue_ids, str(error))
+            else:
+                for chunk in hand:
+                    yield from self.process([chunk])
+        else:
+            yield done
+
+    def step(self, hand: Sequence[Any]) -> list[ScriptChunk]:
+        raise NotImplementedError
+
+    def run(self, records: Sequence[Any]) -> tuple[dict[int, Any], dict[int, str]]:
+        """Results and causes of failure, by position."""
+        outcome = run_stage(self.source, records)
+        self.records.inc(len(records))
+        self.failed.inc(len(outcome.causes))
+        return outcome.results, outcome.causes
 
 
-def judged(chunk: tuple[int, list[ScriptRecord]]) -> tuple[int, list[ScriptRecord]]:
-    """Written scripts that are not fit become rejected, with the reason."""
-    index, records = chunk
-    return index, [_judged(record) for record in records]
+class WriteScripts(_ScriptDoFn):
+    """Plans -> one ScriptRecord each: written, or dead with the cause."""
+
+    stage_name = "WriteScripts"
+
+    def step(self, hand: Sequence[PlanChunk]) -> list[ScriptChunk]:
+        plans = [plan for chunk in hand for plan in chunk.plans]
+        results, causes = self.run(plans)
+        records = (
+            ScriptRecord(plan.dialogue_id, "written", script=results[i].script, usage=results[i].usage)
+            if i in results
+            else ScriptRecord(plan.dialogue_id, "dead", causes[i], stage=self.stage_name)
+            for i, plan in enumerate(plans)
+        )
+        return [ScriptChunk(chunk.index, tuple(islice(records, len(chunk.plans)))) for chunk in hand]
 
 
-def _judged(record: ScriptRecord) -> ScriptRecord:
-    reason = judge_script(record.script) if record.script else None
-    return record if reason is None else replace(record, status="rejected", reason=reason)
+class JudgeScripts(_ScriptDoFn):
+    """Written scripts that are not fit become rejected, with the reason; those that no judge could read are dead."""
+
+    stage_name = "JudgeScripts"
+
+    def step(self, hand: Sequence[ScriptChunk]) -> list[ScriptChunk]:
+        records = [record for chunk in hand for record in chunk.records]
+        written = [i for i, record in enumerate(records) if record.script is not None]
+        results, causes = self.run([records[i].script for i in written])
+        for position, verdict in results.items():
+            record = records[written[position]]
+            records[written[position]] = replace(
+                record,
+                status="written" if verdict.reason is None else "rejected",
+                reason=verdict.reason or "",
+                score=verdict.score,
+                usage=record.usage + verdict.usage,
+            )
+        for position, cause in causes.items():
+            record = records[written[position]]
+            records[written[position]] = replace(record, status="dead", reason=cause, stage=self.stage_name)
+        judged = iter(records)
+        return [replace(chunk, records=tuple(islice(judged, len(chunk.records)))) for chunk in hand]
 
 
 class WriteScriptChunk(beam.DoFn):  # type: ignore[misc]
-    """Writes the chunk and its manifest; yields its index."""
+    """Writes the chunks of a hand, each with its manifest; yields their indices."""
 
     def __init__(self, work_folder: str, shape: str) -> None:
         self.work_folder = work_folder
         self.shape = shape
 
-    def process(self, chunk: tuple[int, list[ScriptRecord]]) -> Iterator[int]:
-        index, records = chunk
-        write_scripts(self.work_folder, index, self.shape, records)
-        yield index
+    def process(self, hand: Sequence[ScriptChunk]) -> Iterator[int]:
+        for chunk in hand:
+            write_scripts(self.work_folder, chunk.index, self.shape, chunk.records)
+            yield chunk.index
 
 
 def cut(plans: Sequence[DialoguePlan], size: int) -> list[PlanChunk]:
@@ -81,16 +154,26 @@ def cut(plans: Sequence[DialoguePlan], size: int) -> list[PlanChunk]:
     return [PlanChunk(index, tuple(plans[start : start + size])) for index, start in enumerate(starts)]
 
 
+def deal(chunks: Sequence[PlanChunk], recipe: Recipe) -> list[tuple[PlanChunk, ...]]:
+    """Hands of chunks that are written at once: one chunk each, or enough to keep an endpoint busy."""
+    backend = backend_of("script", recipe)
+    size = 1
+    if isinstance(backend, Paid):
+        service = recipe.backends.script.service or Service()
+        size = max(1, REQUESTS_PER_SLOT * service.concurrency // recipe.chunk_dialogues)
+    return [tuple(chunks[start : start + size]) for start in range(0, len(chunks), size)]
+
+
 def build_write(
     pipeline: beam.Pipeline, chunks: Sequence[PlanChunk], recipe: Recipe, work_folder: str, shape: str
 ) -> Any:
     """Draw the write graph on a pipeline."""
     return (
         pipeline
-        | "Plan" >> beam.Create(list(chunks), reshuffle=False)
+        | "Plan" >> beam.Create(deal(chunks, recipe), reshuffle=False)
         | "Reshuffle" >> beam.Reshuffle()
-        | "WriteScripts" >> beam.ParDo(WriteScripts(recipe))
-        | "JudgeScripts" >> beam.Map(judged)
+        | "WriteScripts" >> beam.ParDo(WriteScripts(recipe, work_folder))
+        | "JudgeScripts" >> beam.ParDo(JudgeScripts(recipe, work_folder))
         | "WriteScriptChunk" >> beam.ParDo(WriteScriptChunk(work_folder, shape))
     )
 
@@ -108,22 +191,22 @@ def build_duplicates(pipeline: beam.Pipeline, manifests: Sequence[Manifest], wor
         | "Twins" >> beam.FlatMapTuple(_twins)
         | "EarliestTwin" >> beam.CombinePerKey(min)
         | "Collect" >> beam.combiners.ToDict()
-        | "WriteDuplicates" >> beam.Map(lambda twins: files.write_json(path, twins))
+        | "WriteDuplicates" >> beam.Map(lambda twins: files.write_sealed(path, twins))
     )
 
 
-def _signatures(path: str, sha256: str) -> Iterator[tuple[str, Signature]]:
+def _signatures(path: str, sha256: str) -> Iterator[tuple[str, bytes]]:
     for record in read_scripts(path, sha256):
         if record.status == "written" and record.script is not None:
             yield record.dialogue_id, signature(record.script)
 
 
-def _by_band(dialogue_id: str, signed: Signature) -> Iterator[tuple[str, tuple[str, Signature]]]:
+def _by_band(dialogue_id: str, signed: bytes) -> Iterator[tuple[bytes, tuple[str, bytes]]]:
     for band in bands(signed):
         yield band, (dialogue_id, signed)
 
 
-def _twins(band: str, members: Iterable[tuple[str, Signature]]) -> Iterator[tuple[str, str]]:
+def _twins(band: bytes, members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
     """Every member but the first of its kind, with the id of the earlier one it resembles."""
     ordered = sorted(members)
     for position, (later, later_signature) in enumerate(ordered):

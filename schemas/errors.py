@@ -17,6 +17,18 @@ class FolderError(TroupeError):
     """An output or work folder cannot be used; the message names it and the remedy."""
 
 
+class DamagedError(FolderError):
+    """A file of ours is not what was written: the message names it. What is sound is kept; the rest is done again."""
+
+
+class OutageError(TroupeError):
+    """A whole endpoint does not answer; the message names it. The run stops, and what it broke gets no manifest."""
+
+
+class CostLimitError(TroupeError):
+    """The next request could pass the recipe's cost limit; what is left counts as not attempted."""
+
+
 class UnspeakableTextError(TroupeError):
     """A text that a voice cannot say as written, with the offending characters."""
 

@@ -5,6 +5,7 @@ and `perform` shape the takes; `select` only cuts, and may change without re-syn
 """
 
 import difflib
+import reprlib
 import tomllib
 import types
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import RecipeError
+from schemas.printable import SHOWN, printable
 from schemas.script import Kind, Language, Manner
 from schemas.take import MEASURES
 
@@ -20,20 +22,33 @@ SECONDS_PER_DIALOGUE: dict[Kind, float] = {"conversation": 29.6}
 """Rate at which hours become counts before writing: mean seconds of accepted speech per planned dialogue, measured on
 the demo recipe (README, figures). What a corpus falls short of its hours is printed, never topped up."""
 
+MAX_DIALOGUES = 4_000_000
+"""Most dialogues of one recipe. Whoever launches a build holds its plan in memory, 0.5 kB a dialogue (measured), and of
+manifests and shards some 1.2 kB more: 7 GB at this bound, and 3.3 GB at the 1.9 million dialogues of 15,800 hours."""
+MAX_FILE_BYTES, MAX_LINE_BYTES = 100_000, 4_000
+"""A recipe is a few kilobytes; what is larger is another file. Reading time grows as the square of a line's length."""
+MAX_WRONG = 5
+"""So many wrong keys are named at a time."""
+
+_VALUES = reprlib.Repr()
+_VALUES.maxstring = SHOWN
+
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Setting = str | int | float | bool
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=1_000)
 
 
 class KindPlan(_Section):
     """How much of one kind: `dialogues`, or `hours` of speech; how its languages and voices are mixed."""
 
-    dialogues: int | None = Field(default=None, ge=1, le=10_000_000)
-    hours: float | None = Field(default=None, gt=0.0, le=100_000.0)
-    languages: dict[Language, Annotated[float, Field(gt=0.0)]] = Field(default={"en": 1.0, "zh": 1.0}, min_length=1)
+    dialogues: int | None = Field(default=None, ge=1, le=10**9)
+    hours: float | None = Field(default=None, gt=0.0, le=1e6)
+    languages: dict[Language, Annotated[float, Field(ge=1e-6, le=1e6)]] = Field(
+        default={"en": 1.0, "zh": 1.0}, min_length=1
+    )
     assistant_voices: int = Field(default=8, ge=1, le=1_000)
     user_voices: int = Field(default=60, ge=1, le=100_000)
 
@@ -44,17 +59,35 @@ class KindPlan(_Section):
         return self
 
 
+class Service(_Section):
+    """How the endpoint of a back end is reached, and what it charges. Shapes no bytes: it may change between runs.
+
+    The key is read from the environment variable that `key_variable` names, and from nowhere else.
+    """
+
+    base_url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://[^\s@]+$")
+    key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Z][A-Z0-9_]*$")
+    concurrency: int = Field(default=16, ge=1, le=512)
+    requests_per_minute: float | None = Field(default=None, gt=0.0)
+    timeout_s: float = Field(default=120.0, gt=0.0)
+    attempts: int = Field(default=6, ge=1, le=20)
+    usd_per_million_prompt_tokens: float = Field(default=0.0, ge=0.0)
+    usd_per_million_completion_tokens: float = Field(default=0.0, ge=0.0)
+
+
 class BackendChoice(_Section):
-    """A back end by its name in `stages/backends/registry.py`, and its constructor's settings."""
+    """A back end by its name in `stages/backends/registry.py`, its constructor's settings, and its endpoint if any."""
 
     name: str
     settings: dict[str, Setting] = Field(default_factory=dict)
+    service: Service | None = None
 
 
 class Backends(_Section):
     """One back end per capability; a plain string is short for its name."""
 
     script: BackendChoice = BackendChoice(name="grammar")
+    script_judge: BackendChoice = BackendChoice(name="rules")
     speech: BackendChoice = BackendChoice(name="espeak-world")
     transcription: BackendChoice = BackendChoice(name="phone-ctc")
     quality: BackendChoice = BackendChoice(name="dnsmos")
@@ -80,7 +113,7 @@ class LimitOverride(_Section):
     @classmethod
     def _known_measure(cls, measure: str) -> str:
         if measure not in MEASURES:
-            close = difflib.get_close_matches(measure, MEASURES, n=1, cutoff=0.0)
+            close = difflib.get_close_matches(measure[:SHOWN], MEASURES, n=1, cutoff=0.0)
             raise ValueError(f"there is no such measure; did you mean '{close[0]}'?")
         return measure
 
@@ -116,6 +149,14 @@ class Select(_Limited):
     shard_mb: int = Field(default=500, ge=1, le=500)
 
 
+class Run(_Section):
+    """What may change from run to run without changing a byte."""
+
+    max_cost_usd: float | None = Field(default=None, ge=0.0)
+    stage_timeout_s: float = Field(default=600.0, gt=0.0)
+    """A back end that has not answered for so long is taken to hang: its records are dead."""
+
+
 class Recipe(_Section):
     """A whole corpus. `seed` and the sections decide every byte (DESIGN: byte-identity)."""
 
@@ -123,7 +164,7 @@ class Recipe(_Section):
     seed: int = Field(default=0, ge=0, lt=2**63)
     chunk_dialogues: int = Field(default=32, ge=1, le=1_000)
     kinds: dict[Kind, KindPlan] = Field(min_length=1)
-    splits: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Share] = {
+    splits: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], Share] = {
         "train": 0.9,
         "validation": 0.05,
         "test": 0.05,
@@ -131,12 +172,15 @@ class Recipe(_Section):
     backends: Backends = Backends()
     perform: Perform = Perform()
     select: Select = Select()
+    run: Run = Run()
 
     @field_validator("splits")
     @classmethod
     def _whole(cls, splits: dict[str, float]) -> dict[str, float]:
         if abs(sum(splits.values()) - 1.0) > 1e-6:
             raise ValueError(f"the shares must add up to 1, not {sum(splits.values()):g}")
+        if "all" in splits:
+            raise ValueError("'all' means every split to `load_dataset`; give the split another name")
         return splits
 
     @model_validator(mode="after")
@@ -149,11 +193,25 @@ class Recipe(_Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _plannable(self) -> "Recipe":
+        if (total := sum(self.counts().values())) > MAX_DIALOGUES:
+            raise ValueError(
+                f"kinds: {total:,} dialogues, more than {MAX_DIALOGUES:,}, whose plan and manifests fill about 8 GB "
+                "of memory; share them among recipes with names and seeds of their own"
+            )
+        return self
+
     @property
     def grammar(self) -> str | None:
         """Folder of the grammar that gives scenes and people; None for the bundled one."""
         folder = self.backends.script.settings.get("grammar")
         return None if folder is None else str(folder)
+
+    def shaping(self) -> dict[str, Any]:
+        """The recipe as JSON, less what shapes no byte and is nobody's business: endpoints, prices, time-outs."""
+        services = {name: {"service"} for name in Backends.model_fields}
+        return self.model_dump(mode="json", exclude={"run": True, "backends": services})
 
     def counts(self) -> dict[Kind, int]:
         """Dialogues to plan, per kind; hours converted by SECONDS_PER_DIALOGUE."""
@@ -170,27 +228,49 @@ class Recipe(_Section):
 def load_recipe(path: Path) -> Recipe:
     """Read and check a recipe. Raises RecipeError that names the file, the key, the value and the remedy."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = _bytes(path)
     except OSError as error:
         raise RecipeError(f"{path}: cannot read the recipe: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}.") from error
+    return parse_recipe(data, str(path))
+
+
+def parse_recipe(data: bytes, path: str) -> Recipe:
+    """The recipe in the bytes of a file, which errors call `path`. Raises RecipeError as `load_recipe` does."""
+    if (longest := max(map(len, data.split(b"\n")))) > MAX_LINE_BYTES:
+        raise RecipeError(f"{path}: a line of {longest:,} bytes; break it up into lines of at most {MAX_LINE_BYTES:,}.")
     try:
-        return Recipe.model_validate(data)
+        table = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of thousands of digits, deep nesting
+        raise RecipeError(f"{path}: not valid TOML: {printable(str(error), SHOWN)}.") from error
+    try:
+        return Recipe.model_validate(table)
     except ValidationError as error:
-        raise RecipeError(f"{path}: " + " ".join(_explain(item) for item in error.errors())) from error
+        wrong = error.errors()
+        more = f" And {len(wrong) - MAX_WRONG} more." if len(wrong) > MAX_WRONG else ""
+        raise RecipeError(f"{path}: " + " ".join(_explain(item) for item in wrong[:MAX_WRONG]) + more) from error
+
+
+def _bytes(path: Path) -> bytes:
+    """The bytes of a regular file of sane size: a pipe or a device could be read for ever."""
+    if path.exists() and not path.is_file():
+        raise RecipeError(f"{path}: cannot read the recipe: not a file.")
+    if (size := path.stat().st_size) > MAX_FILE_BYTES:
+        raise RecipeError(f"{path}: {size:,} bytes are no recipe; one of more than {MAX_FILE_BYTES:,} is not read.")
+    return path.read_bytes()
 
 
 def _explain(item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"]) or "recipe"
+    where = printable(".".join(str(part) for part in item["loc"]) or "recipe", SHOWN)
     if item["type"] == "extra_forbidden":
         return f"Unknown key '{where}'.{_nearest(item['loc'])}"
     if item["type"] == "missing":
         return f"Missing key '{where}': add it."
     if item["loc"] and item["loc"][-1] == "[key]":
-        return f"Unknown name '{item['input']}' in '{'.'.join(str(p) for p in item['loc'][:-2])}'. {item['msg']}."
-    message = item["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(item["input"], dict) else f" (it is {item['input']!r})"
+        name = printable(str(item["input"]), SHOWN)
+        return f"Unknown name '{name}' in '{'.'.join(str(p) for p in item['loc'][:-2])}'. {item['msg']}."
+    message = printable(item["msg"].removeprefix("Value error, "), 2 * SHOWN)
+    hidden = isinstance(item["input"], dict) or "service" in item["loc"]  # who errs there may have pasted a key
+    shown = "" if hidden else f" (it is {printable(_VALUES.repr(item['input']), SHOWN)})"
     return f"'{where}': {message}{shown}."
 
 
@@ -200,7 +280,7 @@ def _nearest(loc: tuple[str | int, ...]) -> str:
     for part in loc[:-1]:
         section = _descend(section, part)
     known = list(getattr(section, "model_fields", {}))
-    close = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(loc[-1])[:SHOWN], known, n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else f" Known keys here: {', '.join(known)}."
 
 

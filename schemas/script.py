@@ -4,9 +4,9 @@ These are pydantic models because a language model may be asked for them: they g
 validate what comes back.
 """
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Kind = Literal["conversation"]
 Language = Literal["en", "zh"]
@@ -28,6 +28,18 @@ STYLES: tuple[Style, ...] = get_args(Style)
 MANNERS: tuple[Manner, ...] = get_args(Manner)
 
 
+def _encodable(text: str) -> str:
+    """JSON can hold half of a surrogate pair; no file and no Arrow column can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"character {error.start} is half of a surrogate pair, which is no text") from error
+    return text
+
+
+WrittenText = Annotated[str, AfterValidator(_encodable)]
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,30 +59,41 @@ class Character(_Record):
     pace: Pace
 
 
-class Turn(_Record):
-    """One turn of a dialogue, as written.
+class WrittenTurn(_Record):
+    """One turn of a dialogue as a language model is asked for it.
 
-    `intent` names the speech act (the grammar's own label, or what a language model calls it). `slots` are the
-    filled slots of the text as written, name to value; they let a checker see what turns share.
-    `pause_before_s` is the silence before the turn; with `overlap` it is ignored: an interruption cuts in before
-    the previous turn has ended, a back-channel is said under it.
+    `intent` names the speech act in a word or two. `pause_before_s` is the silence before the turn; with `overlap` it
+    is ignored: an interruption cuts in before the previous turn has ended, a back-channel is said under it.
     """
 
     role: Role
-    text: str
-    intent: str
+    text: WrittenText
+    intent: WrittenText
     emotion: Emotion = "neutral"
     intensity: int = Field(default=1, ge=1, le=3)
     style: Style = "plain"
     pace: Pace = "normal"
     pause_before_s: float = Field(default=0.3, ge=0.0, le=5.0)
     overlap: Overlap = "none"
+
+
+class Turn(WrittenTurn):
+    """One turn of a dialogue. `slots` are the filled slots of the grammar's text, name to value; they let a checker see
+    what turns share."""
+
     slots: dict[str, str] = Field(default_factory=dict)
 
     @property
     def manner(self) -> Manner:
         """Whose limits the turn is judged by: its style's, or a back-channel's, which is too short for those."""
         return "backchannel" if self.overlap == "backchannel" else self.style
+
+
+class Draft(_Record):
+    """What a language model returns for a dialogue."""
+
+    topic: WrittenText
+    turns: tuple[WrittenTurn, ...]
 
 
 class DialoguePlan(_Record):
@@ -90,7 +113,7 @@ class Script(_Record):
     """A written dialogue. Turns alternate between user and assistant, the user first, back-channels apart."""
 
     plan: DialoguePlan
-    topic: str
+    topic: WrittenText
     turns: tuple[Turn, ...]
     writer: str
 

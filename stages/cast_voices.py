@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log2
+from math import isfinite, log2
 
 from schemas.errors import RecipeError
 from schemas.script import Script
@@ -35,6 +35,9 @@ class CastVoices:
 
     def _cast(self, script: Script) -> CastScript:
         user, assistant = (self.synthesizer.design(who) for who in (script.plan.user, script.plan.assistant))
+        for voice in (user, assistant):
+            if wrong := [name for name, value in voice.traits.items() if not isfinite(value)]:
+                raise ValueError(f"voice {voice.voice_id}: not a finite number: {', '.join(wrong)}")
         distance_st = voice_distance_st(user, assistant)
         if distance_st < self.min_distance_st:
             raise RecipeError(

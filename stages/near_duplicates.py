@@ -1,6 +1,6 @@
 """Which scripts say nearly the same: MinHash over word shingles (English) or character shingles (Mandarin)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from datasketch import MinHash
@@ -18,22 +18,27 @@ BANDS, ROWS = 21, 6
 """21 bands of 6 rows: twins at similarity .8 share a band with probability 1 - (1 - .8^6)^21 = .998."""
 
 
-def signature(script: Script) -> tuple[int, ...]:
-    """PERMUTATIONS MinHash values of the words of all turns, back-channels apart."""
+def signature(script: Script) -> bytes:
+    """PERMUTATIONS MinHash values of the words of all turns, back-channels apart, two bytes each.
+
+    The low 16 bits of a value are as good as all (b-bit minwise hashing, Li and König 2010), and a corpus of millions
+    is grouped by them.
+    """
     sketch = MinHash(num_perm=PERMUTATIONS, seed=1)
     sketch.update_batch(sorted({shingle.encode() for shingle in _shingles(script)}))
-    return tuple(int(value) for value in sketch.hashvalues)
+    return np.asarray(sketch.hashvalues, dtype=np.uint64).astype(">u2").tobytes()
 
 
-def bands(values: Sequence[int]) -> list[str]:
+def bands(signed: bytes) -> list[bytes]:
     """BANDS keys; scripts that share none of them are not compared."""
-    rows = np.asarray(values, dtype=np.uint32).reshape(BANDS, ROWS)
-    return [f"{band:02d}:{row.astype('>u4').tobytes().hex()}" for band, row in enumerate(rows)]
+    return [bytes([band]) + signed[band * 2 * ROWS : (band + 1) * 2 * ROWS] for band in range(BANDS)]
 
 
-def similarity(a: Sequence[int], b: Sequence[int]) -> float:
+def similarity(a: bytes, b: bytes) -> float:
     """Estimated Jaccard similarity of two signatures, 0 to 1. Raises ValueError if their lengths differ."""
-    return sum(x == y for x, y in zip(a, b, strict=True)) / len(a)
+    if len(a) != len(b):
+        raise ValueError(f"signatures of {len(a)} and {len(b)} bytes are not comparable")
+    return float(np.mean(np.frombuffer(a, ">u2") == np.frombuffer(b, ">u2")))
 
 
 def _shingles(script: Script) -> Iterator[str]:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 from schemas.errors import UnspeakableTextError
+from schemas.printable import SHOWN, printable
 from schemas.script import Language
 from stages.normalize_english import spell_english
 from stages.normalize_mandarin import spell_mandarin
@@ -14,17 +15,33 @@ from stages.normalize_mandarin import spell_mandarin
 PUNCTUATION = {"en": ".,?!;:'\"- ", "zh": "，。？！；：、“”‘’《》（）—… "}
 """What may remain besides letters: it shapes phrasing and is not said."""
 
+MAX_CHARACTERS = 2_000
+"""Longest text that is looked at: two minutes of speech. The judge's own limits are much lower."""
+
+QUOTED = 80
+"""Characters that an error quotes of a text."""
+
 PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": ", ", "…": "...", "(": ", ", ")": ", "})
 
 
 def normalize(text: str, language: Language) -> str:
-    """The text in words. Raises UnspeakableTextError that names the first offending character, or an empty text."""
-    spoken = _english(text) if language == "en" else _mandarin(text)
+    """The text in words. Raises UnspeakableTextError that names the first offending character, or an empty text, or
+    one of more than MAX_CHARACTERS, or a number without a name."""
+    if len(text) > MAX_CHARACTERS:
+        raise UnspeakableTextError(f"{_quoted(text)} is {len(text)} characters long, limit {MAX_CHARACTERS}.")
+    try:
+        spoken = _english(text) if language == "en" else _mandarin(text)
+    except (ValueError, OverflowError) as error:  # num2words and cn2an know numbers up to some size
+        raise UnspeakableTextError(
+            f"a number in {_quoted(text)} cannot be said: {printable(str(error), SHOWN)}."
+        ) from error
     for character in spoken:
         if not _is_letter(character, language) and character not in PUNCTUATION[language]:
-            raise UnspeakableTextError(f"{_describe(character, language)} in '{text}' cannot be said as written.")
+            raise UnspeakableTextError(
+                f"{_describe(character, language)} in {_quoted(text)} cannot be said as written."
+            )
     if not any(_is_letter(character, language) for character in spoken):
-        raise UnspeakableTextError(f"'{text}' holds nothing that can be said.")
+        raise UnspeakableTextError(f"{_quoted(text)} holds nothing that can be said.")
     return spoken
 
 
@@ -46,7 +63,11 @@ def _is_letter(character: str, language: Language) -> bool:
     return "一" <= character <= "鿿" or character == "〇"
 
 
+def _quoted(text: str) -> str:
+    return f"'{printable(text, QUOTED)}'"
+
+
 def _describe(character: str, language: Language) -> str:
     if language == "zh" and character.isascii() and character.isalpha():
         return f"the Latin letter '{character}'"
-    return f"'{character}' ({unicodedata.name(character, 'unnamed character')})"
+    return f"'{printable(character)}' ({unicodedata.name(character, 'unnamed character')})"

@@ -4,6 +4,7 @@ Splits never share what they are cut by. For conversation the pairs (scene, assi
 splits, and so are the user voices; a dialogue then draws from its own split's pairs and voices.
 """
 
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from stages.backends.grammar_people import characters
 
 Key = TypeVar("Key", bound=str)
 Item = TypeVar("Item")
+_PLANNED = set(DialoguePlan.model_fields)
 
 
 def plan_dialogues(recipe: Recipe) -> list[DialoguePlan]:
@@ -82,8 +84,10 @@ def _plan_one(
     scene, assistant = pairs[number % len(pairs)]
     # Each pass over the users is shuffled afresh, so that pairs and users do not march in step.
     deal, place = divmod(number, len(users))
-    user = users[int(generator(recipe.seed, "users", kind, language, split, deal).permutation(len(users))[place])]
-    return DialoguePlan(
+    user = users[_order(recipe.seed, f"{kind} {language} {split}", deal, len(users))[place]]
+    # A million plans are held in memory at once: built so, each takes 0.5 kB instead of 1.3.
+    return DialoguePlan.model_construct(
+        _PLANNED,
         dialogue_id=dialogue_id,
         kind=kind,
         language=language,
@@ -93,6 +97,13 @@ def _plan_one(
         assistant=assistant,
         seed=derive_seed(recipe.seed, dialogue_id),
     )
+
+
+@lru_cache(maxsize=1)
+def _order(seed: int, dealt: str, deal: int, users: int) -> list[int]:
+    """The order of the users in one pass over them."""
+    order: list[int] = generator(seed, "users", *dealt.split(), deal).permutation(users).tolist()
+    return order
 
 
 def _deal(recipe: Recipe, total: int, what: str) -> dict[str, int]:

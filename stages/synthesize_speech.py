@@ -8,6 +8,12 @@ import numpy as np
 from schemas.take import SAMPLE_RATE, Line, Samples, Take
 from stages.backends.protocols import Performance, SpeechSynthesizer
 
+MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
+SILENCE_PEAK = 33
+"""-60 dBFS: what never rises above it is no speech, not even a whisper."""
+MIN_S_PER_LETTER, MAX_S_PER_LETTER, PAUSES_S = 0.01, 1.5, 5.0
+"""Nobody speaks five times faster than fast (letter or hanzi), nor this slowly; what lies between is for the ears."""
+
 
 @dataclass(frozen=True)
 class SynthesizeSpeech:
@@ -27,10 +33,25 @@ class SynthesizeSpeech:
 
 
 def _take(line: Line, performance: Performance) -> Take:
-    if len(performance.samples) == 0:
-        raise ValueError(f"the synthesizer returned no audio for {line.take_id}")
+    _check(line, performance)
     samples = _resampled(performance.samples, performance.rate_hz)
     return Take(line, samples, performance.rate_hz, performance.phones)
+
+
+def _check(line: Line, performance: Performance) -> None:
+    """Raises ValueError for what no voice can have meant as this line: the back end is broken."""
+    samples, rate_hz = performance.samples, performance.rate_hz
+    if samples.dtype != np.int16 or samples.ndim != 1:
+        raise ValueError(f"the synthesizer gave {samples.dtype} {list(samples.shape)}, not int16 [N]")
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise ValueError(f"the synthesizer gave audio at {rate_hz} Hz, outside {MIN_RATE_HZ} to {MAX_RATE_HZ}")
+    if len(samples) == 0 or int(np.abs(samples.astype(np.int32)).max()) < SILENCE_PEAK:
+        raise ValueError(f"the synthesizer gave silence ({len(samples) / rate_hz:.2f} s)")
+    letters = sum(character.isalnum() for character in line.spoken)
+    low_s, high_s = MIN_S_PER_LETTER * letters, PAUSES_S + MAX_S_PER_LETTER * letters
+    if not low_s <= len(samples) / rate_hz <= high_s:
+        seconds = f"{len(samples) / rate_hz:.2f} s for {letters} letters"
+        raise ValueError(f"the synthesizer gave {seconds}, outside {low_s:.2f} to {high_s:.2f} s")
 
 
 def _resampled(samples: Samples, rate_hz: int) -> Samples:

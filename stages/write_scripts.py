@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.script import DialoguePlan, Script
-from stages.backends.protocols import ScriptWriter
+from schemas.script import DialoguePlan
+from stages.backends.protocols import ScriptWriter, Written
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,16 @@ class WriteScripts:
     def open(self) -> None:
         self.writer.open()
 
-    def process(self, batch: Sequence[DialoguePlan]) -> list[Script]:
-        scripts = self.writer.write(batch)
-        for plan, script in zip(batch, scripts, strict=True):
-            if script.plan != plan:
-                raise ValueError(f"{self.writer.name} answered plan {plan.dialogue_id} with {script.dialogue_id}")
-        return scripts
+    def process(self, batch: Sequence[DialoguePlan]) -> list[Written | Exception]:
+        answers = self.writer.write(batch)
+        return [self._checked(plan, answer) for plan, answer in zip(batch, answers, strict=True)]
+
+    def _checked(self, plan: DialoguePlan, answer: Written | Exception) -> Written | Exception:
+        if not isinstance(answer, Written | Exception):
+            return TypeError(f"{self.writer.name} gave a {type(answer).__name__} for {plan.dialogue_id}, not a script")
+        if isinstance(answer, Written) and answer.script.plan != plan:
+            return ValueError(f"{self.writer.name} answered plan {plan.dialogue_id} with {answer.script.dialogue_id}")
+        return answer
 
     def close(self) -> None:
         self.writer.close()

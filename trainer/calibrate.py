@@ -33,7 +33,8 @@ from schemas.seeds import derive_seed, generator
 from schemas.take import Line, Measures
 from stages.backends.dnsmos_quality import DnsmosQuality
 from stages.backends.espeak_speech import EspeakSpeech
-from stages.backends.grammar_writer import GrammarWriter
+from stages.backends.grammar_data import load_grammar
+from stages.backends.grammar_writer import write_script
 from stages.backends.phone_transcriber import WEIGHTS, PhoneTranscriber
 from stages.judge import judge_line
 from stages.normalize_text import normalize
@@ -80,10 +81,9 @@ def clean_lines(namespace: str, group: Group, count: int) -> list[Line]:
     planned = count * DIALOGUES_A_BACKCHANNEL if group.style == "backchannel" else count
     kinds = {group.kind: KindPlan(dialogues=planned, languages={group.language: 1.0}, assistant_voices=60)}
     recipe = Recipe(name="calibration", seed=derive_seed(namespace, group.style), kinds=kinds, splits={"train": 1.0})
-    writer, engine = GrammarWriter(), EspeakSpeech()
-    writer.open()
+    grammar, engine = load_grammar(group.language), EspeakSpeech()
     lines: list[Line] = []
-    for script in writer.write(plan_dialogues(recipe)):
+    for script in (write_script(grammar, plan) for plan in plan_dialogues(recipe)):
         fit = [i for i, t in enumerate(script.turns) if (t.manner == "backchannel") == (group.style == "backchannel")]
         if not fit or len(lines) == count:
             continue

@@ -12,6 +12,7 @@ from stages.backends.grammar_data import grammar_digest, load_grammar
 from stages.backends.grammar_records import Grammar, Intent, Topic
 from stages.backends.grammar_template import ANY, Choice, Slot, Template, Text
 from stages.backends.grammar_walk import Facts, draw, draw_facts, draw_walk
+from stages.backends.protocols import Written
 
 VERSION = 1
 """Raise it when this code writes other dialogues from the same data."""
@@ -59,9 +60,9 @@ class GrammarWriter:
     def close(self) -> None:
         self._grammars = {}
 
-    def write(self, plans: Sequence[DialoguePlan]) -> list[Script]:
+    def write(self, plans: Sequence[DialoguePlan]) -> list[Written | Exception]:
         """One script a plan, in order. Raises GrammarError for a scene the grammar does not have."""
-        return [write_script(self._grammars[plan.language], plan) for plan in plans]
+        return [Written(write_script(self._grammars[plan.language], plan)) for plan in plans]
 
 
 def write_script(grammar: Grammar, plan: DialoguePlan) -> Script:

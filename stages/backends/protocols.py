@@ -2,7 +2,8 @@
 
 Contract of all of them: `open()` loads models (SDKs are imported there, not at module import), `close()` frees
 them; a batch method returns exactly one result per input, in the input's order, and each result depends on its
-own input alone. A back end that cannot do a record raises; it never returns an empty or partial result.
+own input alone. A back end that cannot do a record raises, or, where the others of the batch are well, gives the
+exception in the place of that record's result; it never returns an empty or partial result.
 Stages may share a back end, so `open()` of an open one and `close()` of a closed one do nothing.
 `fingerprint` is a digest of the data that shapes the output besides the input (weights, tables, models); the code and
 the packages it imports are digested by `pipelines/shape.py`.
@@ -10,7 +11,7 @@ the packages it imports are digested by `pipelines/shape.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +57,69 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a result cost, whether it was paid for now or in an earlier run."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.usd + other.usd,
+        )
+
+
+@dataclass(frozen=True)
+class Written:
+    """A script, and what it cost."""
+
+    script: Script
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True)
+class ScriptVerdict:
+    """Whether a script may be performed: rejected when there is a reason, "RULE: details". `score` is in 0..1."""
+
+    reason: str | None = None
+    score: float | None = None
+    usage: Usage = Usage()
+
+
+class Answers(Protocol):
+    """Answers that were paid for, by digest of their requests: the same request is never paid for twice.
+
+    Also the purse: `reserve` blocks while requests in flight could still leave room, and raises CostLimitError when
+    `usd` more could pass the limit of the run; every `reserve` is followed by one `keep` or one `release`.
+    """
+
+    def find(self, digest: str) -> dict[str, Any] | None: ...
+    def reserve(self, usd: float) -> None: ...
+    def keep(self, digest: str, answer: dict[str, Any], usd: float, reserved_usd: float) -> None: ...
+    def release(self, reserved_usd: float) -> None: ...
+
+
+@runtime_checkable
+class Paid(Protocol):
+    """A back end that asks an endpoint: it is given where to keep the answers before it is opened."""
+
+    def use(self, answers: Answers) -> None: ...
+    def probe(self) -> None:
+        """One tiny request. Raises OutageError that names endpoint, cause and remedy if it is not answered."""
+
+
 class ScriptWriter(Backend, Protocol):
-    def write(self, plans: Sequence[DialoguePlan]) -> list[Script]: ...
+    def write(self, plans: Sequence[DialoguePlan]) -> list[Written | Exception]: ...
+
+
+class ScriptJudge(Backend, Protocol):
+    def judge(self, scripts: Sequence[Script]) -> list[ScriptVerdict | Exception]: ...
 
 
 class SpeechSynthesizer(Backend, Protocol):

@@ -1,21 +1,29 @@
 """One table: (capability, name) -> where the back end lives. To add one, write its file and add its line here."""
 
 from importlib import import_module
-from inspect import signature
+from importlib.util import find_spec
+from inspect import Parameter, signature
 from typing import Any
 
 from schemas.errors import MissingExtraError, RecipeError
+from schemas.recipe import BackendChoice, Service
 
 BACKENDS: dict[tuple[str, str], str] = {
     ("script", "grammar"): "stages.backends.grammar_writer:GrammarWriter",
+    ("script", "openai"): "stages.backends.openai_writer:OpenAIWriter",
+    ("script_judge", "rules"): "stages.backends.rules_judge:RulesJudge",
+    ("script_judge", "openai"): "stages.backends.openai_judge:OpenAIJudge",
     ("speech", "espeak-world"): "stages.backends.espeak_speech:EspeakSpeech",
     ("transcription", "phone-ctc"): "stages.backends.phone_transcriber:PhoneTranscriber",
     ("quality", "dnsmos"): "stages.backends.dnsmos_quality:DnsmosQuality",
     ("codec", "kmeans-hn"): "stages.backends.kmeans_codec:KmeansCodec",
 }
 
-EXTRAS: dict[tuple[str, str], str] = {}
-"""Which extra of the distribution brings a back end's packages, for those outside the base install."""
+EXTRAS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
+    ("script", "openai"): ("openai", ("openai", "jinja2", "tenacity")),
+    ("script_judge", "openai"): ("openai", ("openai", "jinja2", "tenacity")),
+}
+"""(capability, name) -> the extra of the distribution that brings a back end's packages, and those packages' names."""
 
 
 def names(capability: str) -> list[str]:
@@ -23,26 +31,36 @@ def names(capability: str) -> list[str]:
     return [name for kind, name in BACKENDS if kind == capability]
 
 
-def load(capability: str, name: str, **settings: Any) -> Any:
+def load(capability: str, choice: BackendChoice) -> Any:
     """The back end, constructed but not opened.
 
-    Raises RecipeError for an unknown name or setting and MissingExtraError where its package is not installed.
+    Raises RecipeError for an unknown name, setting or a service that the back end does not have, and
+    MissingExtraError where its packages are not installed.
     """
+    name = choice.name
+    where = f"backends.{capability}"
     if (capability, name) not in BACKENDS:
-        listed = ", ".join(names(capability))
-        raise RecipeError(f"backends.{capability}: there is no back end '{name}'; use one of: {listed}.")
+        raise RecipeError(f"{where}: there is no back end '{name}'; use one of: {', '.join(names(capability))}.")
+    extra, packages = EXTRAS.get((capability, name), ("", ()))
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(
+                f"{where}: '{name}' needs the package '{package}', which is not installed: "
+                f"pip install 'troupe[{extra}]'."
+            )
     module_name, class_name = BACKENDS[capability, name].split(":")
-    try:
-        backend = getattr(import_module(module_name), class_name)
-        known = list(signature(backend).parameters)
-        for key in settings:
-            if key not in known:
-                listed = ", ".join(known) or "none"
-                raise RecipeError(f"backends.{capability}.settings: '{name}' has no setting '{key}'; it has: {listed}.")
-        return backend(**settings)
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get((capability, name))
-        remedy = f"pip install 'troupe[{extra}]'" if extra else f"pip install {error.name}"
-        raise MissingExtraError(
-            f"backends.{capability}: '{name}' needs the package '{error.name}', which is not installed: {remedy}."
-        ) from error
+    backend = getattr(import_module(module_name), class_name)
+    known = signature(backend).parameters
+    settings = [key for key in known if key != "service"]
+    for key in choice.settings:
+        if key not in settings:
+            listed = ", ".join(settings) or "none"
+            raise RecipeError(f"{where}.settings: '{name}' has no setting '{key}'; it has: {listed}.")
+    for key in settings:
+        if known[key].default is Parameter.empty and key not in choice.settings:
+            raise RecipeError(f"{where}.settings: '{name}' needs the setting '{key}': add it.")
+    if "service" in known:
+        return backend(**choice.settings, service=choice.service or Service())
+    if choice.service is not None:
+        raise RecipeError(f"{where}.service: '{name}' runs in this process and has no service: delete the section.")
+    return backend(**choice.settings)

@@ -1,16 +1,15 @@
 """`make bench`: every benchmark in turn. `python -m tests.benchmarks NAME ...` runs only those."""
 
-import os
 import sys
 from importlib import import_module
 
-from pipelines.local import ONE_THREAD
+from pipelines.one_thread import compute_on_one_thread
 
 ALL = ("pipeline", "grammar", "speech", "listening", "recognizer", "codec")
 
 
 def main() -> None:
-    os.environ.update(ONE_THREAD)  # before a benchmark imports what reads it
+    compute_on_one_thread()  # before a benchmark imports what reads it
     for name in sys.argv[1:] or ALL:
         import_module(f"tests.benchmarks.bench_{name}").main()
         print(flush=True)

@@ -12,6 +12,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from schemas.recipe import BackendChoice
 from schemas.take import SAMPLE_RATE, Samples
 from stages.backends import registry
 from stages.backends.kmeans_codec import KmeansCodec
@@ -74,7 +75,7 @@ def code_usage(codes: list[NDArray[np.uint16]]) -> dict[str, float]:
 
 def phone_error_rates(clips: list[Clip], decoded: list[Samples], rate_hz: int) -> dict[str, float]:
     """Phone error rate before and after the codec, for each language, without whispers."""
-    ear = registry.load("transcription", "phone-ctc")
+    ear = registry.load("transcription", BackendChoice(name="phone-ctc"))
     ear.open()
     rates = {}
     for language in ("en", "zh"):

@@ -15,17 +15,25 @@ ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 240.0
 
 
-def command(arguments: list[str], fakes: bool = True, **options: Any) -> subprocess.Popen[str]:
+def command(
+    arguments: list[str], fakes: bool = True, env: dict[str, str] | None = None, **options: Any
+) -> subprocess.Popen[str]:
     """`troupe ARGUMENTS`, started; with the fake back ends registered in all its processes if asked for."""
-    paths = [str(ROOT), *([str(ROOT / "tests" / "fake_site")] if fakes else [])]
     return subprocess.Popen(
         [sys.executable, "-m", "pipelines.command_line", *arguments],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        env=environment(fakes) | (env or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         **options,
     )
+
+
+def environment(fakes: bool = True) -> dict[str, str]:
+    """Where processes find the code, and the fakes if asked for; `python` is this one."""
+    paths = [str(ROOT), *([str(ROOT / "tests" / "fake_site")] if fakes else [])]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PATH": path}
 
 
 def finish(process: subprocess.Popen[str], patience_s: float = PATIENCE_S) -> tuple[int, str, str]:

@@ -1,5 +1,6 @@
 """The command as a user meets it: exit codes, one clear paragraph, and nothing half-written."""
 
+import errno
 import os
 import resource
 import shutil
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apache_beam.io.filesystems import FileSystems
 
 from pipelines.command_line import main
 from tests.pipelines import processes
@@ -122,3 +124,43 @@ def test_a_full_disk_is_one_paragraph_and_leaves_nothing_half_written(tmp_path: 
     code, _, err = processes.finish(processes.command(arguments))
     assert code == 0, err
     shutil.rmtree(out)
+
+
+def test_verify_takes_a_work_folder_and_says_what_mends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "corpus"
+    arguments = ["build", recipe(tmp_path), "--out", str(out), "--workers", "0"]
+    assert main(arguments) == 0
+    work = f"{out}.work"
+    assert main(["verify", work]) == 0
+    assert capsys.readouterr().out.endswith(f"{work}: sound\n")
+    Path(work, "chunk-00001.arrow").write_bytes(b"")
+    assert main(["verify", work]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == f"{work}: 1 faults\n"
+    words = "damaged: 0 bytes long, its manifest says"
+    (line,) = [line for line in captured.err.splitlines() if line.startswith(f"{work}/chunk-00001.arrow: {words}")]
+    assert line.endswith("; build again: it is done anew")
+    assert main(arguments) == 0
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("damaged:")]
+    assert told.startswith(f"damaged: {work}/chunk-00001.arrow: {words}")
+    assert main(["verify", work]) == 0
+
+
+def test_a_disk_that_is_full_after_the_last_shard_is_one_paragraph(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The corpus is finished by then: what is missing are the WAVs to listen to."""
+    arguments = ["build", recipe(tmp_path), "--out", str(tmp_path / "corpus"), "--workers", "0"]
+    create = FileSystems.create
+
+    def full(path: str, *rest: Any) -> Any:
+        if "/listen/" in path:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return create(path, *rest)
+
+    monkeypatch.setattr(FileSystems, "create", full)
+    assert main(arguments) == 2
+    assert paragraph(capsys).startswith(
+        f"troupe: {tmp_path / 'corpus'}: the disk is full; free space, then build again"
+    )
+    assert main(["verify", str(tmp_path / "corpus")]) == 0

@@ -59,6 +59,15 @@ def test_two_workers_one_of_them_killed_make_the_same_bytes(recipe: Path, built:
     assert processes.digests(out, work_of(out)) == processes.digests(built, work_of(built))
 
 
+def test_threads_of_one_process_make_the_same_bytes(recipe: Path, built: Path, tmp_path: Path) -> None:
+    """Beam's harness threads share the back ends, and no launcher of ours set their environment."""
+    out = tmp_path / "corpus"
+    threads = ["--direct_running_mode=multi_threading", "--direct_num_workers=2"]
+    code, _, err = processes.finish(processes.command([*arguments(recipe, out, 1), "--", *threads], fakes=False))
+    assert code in (0, 1), err
+    assert processes.digests(out, work_of(out)) == processes.digests(built, work_of(built))
+
+
 def test_verify_finds_it_sound(built: Path) -> None:
     code, out, err = processes.finish(processes.command(["verify", str(built)], fakes=False))
     assert code == 0, err

@@ -9,7 +9,7 @@ from pypinyin import Style, lazy_pinyin
 
 from schemas.script import EMOTIONS, STYLES, Turn
 from stages.backends.grammar_data import load_grammar, scenes
-from stages.judge_script import judge_script
+from stages.backends.rules_judge import broken_rule
 from stages.turn_skeletons import skeleton
 from tests.stages.scripts import written
 
@@ -53,7 +53,7 @@ def test_covers_topics_and_scenes() -> None:
 
 
 def test_every_script_is_accepted() -> None:
-    reasons = [reason for script in written(DIALOGUES, "zh") if (reason := judge_script(script)) is not None]
+    reasons = [reason for script in written(DIALOGUES, "zh") if (reason := broken_rule(script)) is not None]
     assert reasons == []
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ class ToneSpeech:
 
 
 def test_one_take_a_line_in_order(make_line: Callable[..., Line]) -> None:
-    lines = [make_line(seed=3), make_line(seed=5, turn_index=1)]
+    lines = [make_line(seed=300), make_line(seed=500, turn_index=1)]
     takes = SynthesizeSpeech(ToneSpeech(24_000)).process(lines)
     assert [take.line for take in takes] == lines
     for take, line in zip(takes, lines, strict=True):
@@ -53,12 +54,30 @@ def test_another_rate_is_resampled_and_noted(make_line: Callable[..., Line]) -> 
 
 def test_a_missing_result_is_an_error(make_line: Callable[..., Line]) -> None:
     with pytest.raises(ValueError, match="zip"):
-        SynthesizeSpeech(ToneSpeech(24_000, short=True)).process([make_line(), make_line()])
+        SynthesizeSpeech(ToneSpeech(24_000, short=True)).process([make_line(seed=300), make_line(seed=300)])
 
 
-def test_empty_audio_is_an_error(make_line: Callable[..., Line]) -> None:
-    with pytest.raises(ValueError, match="no audio for d1-t00-a0"):
-        SynthesizeSpeech(ToneSpeech(0)).process([make_line()])
+@pytest.mark.parametrize(
+    ("samples", "rate_hz", "cause"),
+    [
+        (np.zeros(0, np.int16), 24_000, r"silence \(0.00 s\)"),
+        (np.full(24_000, 32, np.int16), 24_000, r"silence \(1.00 s\)"),
+        (np.full(24_000, np.nan), 24_000, r"float64 \[24000\], not int16 \[N\]"),
+        (np.ones((2, 24_000), np.int16), 24_000, r"int16 \[2, 24000\], not int16 \[N\]"),
+        (np.full(24_000, 999, np.int16), 24, "at 24 Hz, outside 8000 to 192000"),
+        (np.full(1_000, 999, np.int16), 24_000, "0.04 s for 11 letters, outside 0.11 to 21.50 s"),
+        (np.full(24_000 * 22, 999, np.int16), 24_000, "22.00 s for 11 letters, outside 0.11 to 21.50 s"),
+    ],
+)
+def test_what_no_voice_can_have_meant_is_an_error(
+    make_line: Callable[..., Line], samples: Any, rate_hz: int, cause: str
+) -> None:
+    class Broken(ToneSpeech):
+        def synthesize(self, lines: Sequence[Line]) -> list[Performance]:
+            return [Performance(samples, rate_hz, ()) for _ in lines]
+
+    with pytest.raises(ValueError, match=cause):
+        SynthesizeSpeech(Broken(24_000)).process([make_line(spoken="good morning")])
 
 
 def test_the_back_end_opens_and_closes_with_the_stage() -> None:

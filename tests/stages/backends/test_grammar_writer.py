@@ -9,7 +9,7 @@ from schemas.errors import GrammarError
 from schemas.script import EMOTIONS, LANGUAGES, STYLES, Language, Turn
 from stages.backends.grammar_data import load_grammar
 from stages.backends.grammar_writer import GrammarWriter, write_script
-from stages.judge_script import judge_script
+from stages.backends.rules_judge import broken_rule
 from stages.normalize_text import normalize
 from tests.stages.backends.small_grammar import write_grammar
 from tests.stages.scripts import plan, written
@@ -80,7 +80,7 @@ def test_fingerprint_names_code_and_data(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_script_passes_the_judge(language: Language) -> None:
-    assert Counter(judge_script(script) for script in written(2000, language)) == {None: 2000}
+    assert Counter(broken_rule(script) for script in written(2000, language)) == {None: 2000}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schemas.recipe import BackendChoice
 from stages.backends import registry
 from stages.backends.codec_features import hear, to_waveform
 from stages.backends.kmeans_codec import WEIGHTS, KmeansCodec
@@ -31,7 +32,7 @@ def vowel(f0_hz: float, seconds: float) -> np.ndarray:
 
 
 def test_attributes_are_those_of_the_layout() -> None:
-    codec = registry.load("codec", "kmeans-hn")
+    codec = registry.load("codec", BackendChoice(name="kmeans-hn"))
 
     assert (codec.sample_rate, codec.frame_rate, codec.num_codebooks, codec.cardinality) == (16_000, 12.5, 8, 1024)
 

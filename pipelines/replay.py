@@ -1,0 +1,168 @@
+"""`troupe replay ID`: one record through its stages again, as a build does it, to see a failure or its absence."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines import files
+from pipelines.build import RECIPE
+from pipelines.manifests import Manifest, manifest_of, script_chunk, take_chunk
+from pipelines.perform import first_lines, next_attempt
+from pipelines.run_stage import run_stage
+from pipelines.script_chunks import STATUSES, ScriptRecord, read_scripts
+from pipelines.stage_table import StageSource, close_stages
+from pipelines.take_chunks import arrow_bytes, read_takes, take_row
+from schemas.columns import arrow_schema, utterance_features
+from schemas.errors import DamagedError, FolderError
+from schemas.recipe import Recipe
+from stages.plan_dialogues import plan_dialogues
+
+TAKE_ID = re.compile(r"(?P<dialogue>.+)-t(?P<turn>\d+)-a(?P<attempt>\d+)")
+TAKE_STAGES = ("SynthesizeSpeech", "Transcribe", "ScorePitch", "ScoreQuality", "TokenizeAudio")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a record fared: dead in `stage` with `cause`, or well, with the row that came of it."""
+
+    stage: str = ""
+    cause: str = ""
+    row: Any = None
+
+    def __str__(self) -> str:
+        return f"dead in {self.stage}: {self.cause}" if self.stage else "well"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A record as the build left it, and as it comes out now."""
+
+    record_id: str
+    before: Outcome
+    now: Outcome
+
+    @property
+    def same(self) -> bool:
+        return self.before == self.now
+
+    def __str__(self) -> str:
+        return f"{self.record_id}\n  in the build: {self.before}\n  now:          {self.now}\n  {self._conclusion()}"
+
+    def _conclusion(self) -> str:
+        if self.same:
+            return "reproduced" if self.before.stage else "the same to the last bit"
+        if self.now.stage:
+            return "it fails otherwise than it did" if self.before.stage else "it did not fail then"
+        if self.before.stage:
+            return "it does not fail now: build --retry-dead does what holds dead letters again"
+        return (
+            f"it differs in: {', '.join(key for key in self.before.row if self.before.row[key] != self.now.row[key])}"
+        )
+
+
+def replay(work: str, record_id: str) -> Replay:
+    """Do one record again: a dialogue (writing, judging, casting), or a take (one attempt at one of its turns).
+
+    Raises FolderError if the folder is no work folder, or holds no such record.
+    """
+    path = files.join(work, RECIPE)
+    if not files.exists(path):
+        raise FolderError(f"{work}: not a work folder of ours: it has no {RECIPE}. Name one with --work.")
+    again = _Again(work, Recipe.model_validate(files.read_sealed(path)), record_id)
+    try:
+        return Replay(record_id, again.before(), again.now())
+    finally:
+        close_stages()
+
+
+class _Again:
+    """A record of a work folder, found and done again."""
+
+    def __init__(self, work: str, recipe: Recipe, record_id: str) -> None:
+        self.work = work
+        self.recipe = recipe
+        self.record_id = record_id
+        self.take = TAKE_ID.fullmatch(record_id)
+        self.dialogue_id = self.take["dialogue"] if self.take else record_id
+        self.scripts = self._scripts()
+        self.record = self._record()
+        manifest = manifest_of(take_chunk(work, self.scripts["index"]))
+        self.takes = files.read_sealed(manifest) if files.exists(manifest) else None
+
+    def _scripts(self) -> Manifest:
+        """The manifest of the script chunk that holds the dialogue."""
+        for path in files.listing(files.join(self.work, "scripts-*.json")):
+            try:
+                manifest = files.read_sealed(path)
+            except DamagedError:
+                continue  # build mends it
+            if any(self.dialogue_id in manifest[status] for status in STATUSES):
+                return manifest
+        raise FolderError(f"{self.work}: no record '{self.record_id}' here; manifest.json lists dead letters.")
+
+    def _record(self) -> ScriptRecord:
+        records = read_scripts(script_chunk(self.work, self.scripts["index"]), self.scripts["sha256"])
+        return next(record for record in records if record.dialogue_id == self.dialogue_id)
+
+    def before(self) -> Outcome:
+        """What the build made of the record."""
+        if self.take is None and (letter := self.record.letter()) is not None:
+            return Outcome(letter.stage, letter.cause)
+        for found in self.takes["dead"] if self.takes else ():
+            if found["record_id"] == self.record_id:
+                return Outcome(found["stage"], found["cause"])
+        if self.take is None:
+            return Outcome(row=self._script_row(self.record.script))
+        if self.takes is None:
+            raise FolderError(f"{self.work}: '{self.record_id}' has not been performed yet: build on.")
+        table = read_takes(take_chunk(self.work, self.scripts["index"]), self.takes["sha256"])
+        rows = [row for row in table.to_pylist() if row["take_id"] == self.record_id]
+        if not rows:
+            raise FolderError(f"{self.work}: '{self.record_id}' was not performed: an attempt before it passed.")
+        return Outcome(row=rows[0])
+
+    def now(self) -> Outcome:
+        """What comes of it when it is done again."""
+        if self.take is None:
+            return self._dialogue()
+        assert self.record.script is not None
+        assert self.takes is not None
+        cast, trouble = self._run(["CastVoices"], self.record.script)
+        if trouble is not None:
+            return trouble
+        line = first_lines(cast, self.recipe.seed)[int(self.take["turn"])]
+        for _ in range(int(self.take["attempt"])):
+            line = next_attempt(line, self.recipe.seed)
+        take, trouble = self._run(TAKE_STAGES, line)
+        if trouble is not None:
+            return trouble
+        schema = arrow_schema(utterance_features(self.takes["codec"]["num_codebooks"]), {})
+        with pa.ipc.open_stream(arrow_bytes([take_row(self.record.script, take)], schema)) as reader:
+            return Outcome(row=reader.read_all().to_pylist()[0])
+
+    def _dialogue(self) -> Outcome:
+        plan = next(plan for plan in plan_dialogues(self.recipe) if plan.dialogue_id == self.dialogue_id)
+        written, trouble = self._run(["WriteScripts"], plan)
+        if trouble is not None:
+            return trouble
+        verdict, trouble = self._run(["JudgeScripts"], written.script)
+        if trouble is None and verdict.reason is None:
+            _, trouble = self._run(["CastVoices"], written.script)
+        return trouble or Outcome(row=self._script_row(written.script))
+
+    def _run(self, stages: Sequence[str], record: Any) -> tuple[Any, Outcome | None]:
+        """What comes of one record after some stages, or how one of them failed."""
+        for name in stages:
+            outcome = run_stage(StageSource(name, self.recipe, self.work), [record])
+            if outcome.causes:
+                return None, Outcome(name, outcome.causes[0])
+            record = outcome.results[0]
+        return record, None
+
+    @staticmethod
+    def _script_row(script: Any) -> dict[str, Any]:
+        row: dict[str, Any] = script.model_dump(mode="json")
+        return row

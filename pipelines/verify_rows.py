@@ -1,0 +1,45 @@
+"""What `troupe verify` asks of a row, wherever it stands: do audio and codes open, and last as long as it says?"""
+
+import io
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from pipelines.manifests import Manifest
+from schemas.take import SAMPLE_RATE
+
+DURATION_SLACK_S = 0.5 / SAMPLE_RATE
+
+
+def check_audio(row: dict[str, Any]) -> Iterator[str]:
+    try:
+        samples, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="int16")
+    except soundfile.LibsndfileError as error:
+        yield f"{row['take_id']}: audio does not open: {error.error_string}"
+        return
+    if rate != SAMPLE_RATE or abs(len(samples) / rate - row["duration_s"]) > DURATION_SLACK_S:
+        seconds = len(samples) / rate
+        yield f"{row['take_id']}: audio lasts {seconds:.3f} s at {rate} Hz, its row says {row['duration_s']}"
+
+
+def check_codes(codes: list[list[int]], duration_s: float, codec: Manifest) -> Iterator[str]:
+    """Shape and range; `codec` is the section of that name in a manifest."""
+    values = np.asarray(codes)
+    frames = math.ceil(round(duration_s * codec["frame_rate"], 6))
+    if values.shape != (frames, codec["num_codebooks"]):
+        yield f"codes have shape {values.shape}, not {(frames, codec['num_codebooks'])}"
+    elif values.size and values.max() >= codec["cardinality"]:
+        yield f"a code is {values.max()}, not below {codec['cardinality']}"
+
+
+def check_decoding(row: dict[str, Any], codec: Any) -> Iterator[str]:
+    """What its codes decode to with `codec`, an open AudioCodec."""
+    samples = codec.decode([np.asarray(row["codes"], dtype=np.uint16)])[0]
+    seconds = len(samples) / codec.sample_rate
+    if abs(seconds - row["duration_s"]) > 2 / codec.frame_rate:
+        yield f"{row['take_id']}: its codes decode to {seconds:.2f} s, its audio lasts {row['duration_s']:.2f} s"
+    elif not np.any(samples):
+        yield f"{row['take_id']}: its codes decode to silence"

@@ -1,0 +1,246 @@
+"""A chat endpoint on 127.0.0.1 that writes and judges scripts, and misbehaves as it is told: real HTTP for the tests.
+
+    with ChatServer(faults=0.2, seed=1) as server: ...      # server.url is the base URL
+    python -m tests.chat_server --port 0 --faults 0.2 --seed 1
+
+An answer depends on the first user message and the seed of its request alone, so a second request gets the same.
+"""
+
+import argparse
+import hashlib
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.chat_faults import CONTENT, TRANSPORT, Faults
+from tests.chat_texts import content, first_words
+
+
+class ChatServer:
+    """The endpoint, and what it was asked. Attributes may be changed while it runs."""
+
+    def __init__(
+        self,
+        faults: float = 0.0,
+        seed: int = 0,
+        kinds: Sequence[str] = TRANSPORT + CONTENT,
+        port: int = 0,
+        latency_s: float = 0.0,
+        stall_s: float = 1.5,
+        retry_after: str = "0.05",
+    ) -> None:
+        self.faults = Faults(faults, seed, kinds)
+        self.latency_s, self.stall_s, self.retry_after = latency_s, stall_s, retry_after
+        self.poison = ""
+        """Requests that hold this text always get a 500."""
+        self.dead = False
+        self.unauthorized = False
+        self.formats = 0
+        """1: refuses json_schema; 2: json_object as well."""
+        self.refused_parameters: tuple[str, ...] = ()
+        self.score = 0.93
+        self.reply = ""
+        """Said instead of anything else."""
+        self.without_usage = False
+        self.counts: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
+        """By digest of the request: how often it was asked, and how often a completion went out whole."""
+        self.bodies: list[dict[str, Any]] = []
+        self.times: list[float] = []
+        self.usd = 0.0
+        """What the completions cost that went out whole, at a price of 1 USD a million tokens."""
+        self.peak = self._now = 0
+        self._lock = threading.Lock()
+        self.closing = threading.Event()
+        self._http = _Server(("127.0.0.1", port), _Handler)
+        self._http.chat = self
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+
+    def __enter__(self) -> "ChatServer":
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+    def enter(self, body: dict[str, Any]) -> tuple[str, str]:
+        """Counts a request; its digest, and its fault ("" for none)."""
+        digest = hashlib.sha256(json.dumps([body.get(k) for k in ("messages", "model", "seed")]).encode()).hexdigest()
+        with self._lock:
+            self._now += 1
+            self.peak = max(self.peak, self._now)
+            self.counts["requests"] += 1
+            self.asked[digest] += 1
+            self.bodies.append(body)
+            self.times.append(time.monotonic())
+            fault = self.faults.draw(digest, self.asked[digest], first_words(body))
+            if fault:
+                self.counts[fault] += 1
+            return digest, fault
+
+    def leave(self) -> None:
+        with self._lock:
+            self._now -= 1
+
+    def sent(self, digest: str, usage: dict[str, int]) -> None:
+        """A completion went out whole."""
+        with self._lock:
+            self.answered[digest] += 1
+            self.usd += (usage["prompt_tokens"] + usage["completion_tokens"]) / 1e6
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    chat: ChatServer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are what this server is for."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def log_message(self, *_: Any) -> None: ...
+
+    def do_GET(self) -> None:
+        models = {"object": "list", "data": [{"id": "test-model", "object": "model"}]}
+        self._send(200, models) if self.path == "/v1/models" else self._error(404, "no such path")
+
+    def do_POST(self) -> None:
+        chat = self.server.chat
+        if chat.dead:
+            return self._hang_up()
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        digest, fault = chat.enter(body)
+        try:
+            chat.closing.wait(chat.latency_s)
+            self._answer(digest, body, fault)
+        finally:
+            chat.leave()
+
+    def _answer(self, digest: str, body: dict[str, Any], fault: str) -> None:
+        chat = self.server.chat
+        key = self.headers["Authorization"]
+        refused = self._refused_part(body)
+        if self.path != "/v1/chat/completions" or body["model"] == "no-such-model":
+            return self._error(404, f"the model or path does not exist: {self.path}")
+        if chat.unauthorized:
+            return self._error(401, f"Incorrect API key provided: {key}")
+        if refused:
+            return self._error(400, f"'{refused}' is not supported here")
+        if chat.poison and chat.poison in first_words(body):
+            return self._error(500, "poisoned")
+        if fault in TRANSPORT:
+            return self._misbehave(fault, key, self._completion(body, ""))
+        completion = self._completion(body, fault)
+        self._send(200, completion)
+        chat.sent(digest, self._usage)
+
+    def _refused_part(self, body: dict[str, Any]) -> str:
+        asked = body.get("response_format", {}).get("type", "")
+        if asked in ("json_schema", "json_object")[: self.server.chat.formats]:
+            return f"response_format {asked}"
+        for name in self.server.chat.refused_parameters:
+            if name in body:
+                return "max_tokens; use max_completion_tokens instead" if name == "max_tokens" else name
+        return ""
+
+    def _completion(self, body: dict[str, Any], fault: str) -> dict[str, Any]:
+        said = self.server.chat.reply or content(body, fault, self.headers["Authorization"], self.server.chat.score)
+        prompt = sum(len(message["content"]) for message in body["messages"])
+        self._usage = {"prompt_tokens": prompt // 4, "completion_tokens": len(said) // 4 + 1}
+        completion = {
+            "object": "chat.completion",
+            "model": body["model"],
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": said},
+                    "finish_reason": "length" if fault == "truncated" else "stop",
+                }
+            ],
+        }
+        return completion if self.server.chat.without_usage else completion | {"usage": self._usage}
+
+    def _misbehave(self, fault: str, key: str, completion: dict[str, Any]) -> None:
+        chat = self.server.chat
+        data = json.dumps(completion).encode()
+        if fault == "429":
+            self._error(429, "slow down", {"Retry-After": chat.retry_after})
+        elif fault == "500":
+            self._error(500, "out of memory")
+        elif fault == "echo_key":
+            self._error(500, f"cannot serve {key}", {"X-Request-Id": "r1"})
+        elif fault == "html":
+            self._send_bytes(200, f"<html><body>Gateway for {key}</body></html>".encode(), {}, "text/html")
+        elif fault == "timeout":
+            chat.closing.wait(chat.stall_s)
+            self._hang_up()
+        elif fault == "cut":
+            self._head(200, len(data))
+            self.wfile.write(data[: len(data) // 2])
+            self._hang_up()
+        elif fault == "drip":
+            self._drip(data)
+
+    def _drip(self, data: bytes) -> None:
+        self._head(200, len(data))
+        until = time.monotonic() + self.server.chat.stall_s
+        for byte in data:
+            if time.monotonic() > until or self.server.chat.closing.is_set():
+                break
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            time.sleep(0.05)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _error(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        self._send(status, {"error": {"message": message}}, headers)
+
+    def _send(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+        self._send_bytes(status, json.dumps(value).encode(), headers or {}, "application/json")
+
+    def _send_bytes(self, status: int, data: bytes, headers: dict[str, str], kind: str) -> None:
+        self._head(status, len(data), headers | {"Content-Type": kind})
+        self.wfile.write(data)
+
+    def _head(self, status: int, length: int, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(length)} | (headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A chat endpoint that misbehaves.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--faults", type=float, default=0.0, help="share of requests that fail")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--stall", type=float, default=1.5, help="seconds that a drip or a hang lasts")
+    given = parser.parse_args()
+    with ChatServer(given.faults, given.seed, port=given.port, latency_s=given.latency, stall_s=given.stall) as server:
+        print(server.url, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Each stage's back end breaks in each way: the run finishes, the books close, the letter says what, where and why;
+`replay` reproduces it, and `--retry-dead` recovers to the bytes of an undisturbed run."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.books import open_accounts
+from pipelines.build import Build
+from pipelines.replay import replay
+from schemas.errors import FolderError
+from stages import score_pitch
+from stages.plan_dialogues import plan_dialogues
+from tests import fakes
+from tests.pipelines import processes
+from tests.pipelines.conftest import fake_recipe
+
+PATIENCE_S = 1.5
+FAULTED = ("script", "script_judge", "voice", "speech", "transcription", "quality", "codec")
+
+CASES = [
+    ("script", "raise", "WriteScripts", "RuntimeError: the fake script breaks"),
+    ("script", "hang", "WriteScripts", "TimeoutError: no answer within 1.5 s"),
+    ("script", "silence", "WriteScripts", "TypeError: fake gave a NoneType for "),
+    ("script", "length", "WriteScripts", "ValueError: fake answered plan "),
+    ("script_judge", "raise", "JudgeScripts", "RuntimeError: the fake script_judge breaks"),
+    ("script_judge", "hang", "JudgeScripts", "TimeoutError: no answer within 1.5 s"),
+    ("script_judge", "nan", "JudgeScripts", "ValueError: the judge gave the score nan, outside 0 to 1"),
+    ("script_judge", "silence", "JudgeScripts", "TypeError: the judge gave a NoneType, not a verdict"),
+    ("script_judge", "length", "JudgeScripts", "ValueError: the judge gave the score 7.0, outside 0 to 1"),
+    ("speech", "raise", "SynthesizeSpeech", "RuntimeError: the fake speech breaks"),
+    ("speech", "hang", "SynthesizeSpeech", "TimeoutError: no answer within 1.5 s"),
+    ("speech", "nan", "SynthesizeSpeech", "ValueError: the synthesizer gave float64 [36000], not int16 [N]"),
+    ("speech", "silence", "SynthesizeSpeech", "ValueError: the synthesizer gave silence (1.50 s)"),
+    ("speech", "length", "SynthesizeSpeech", "ValueError: the synthesizer gave 0.00 s for "),
+    ("speech", "rate", "SynthesizeSpeech", "ValueError: the synthesizer gave audio at 1 Hz, outside 8000 to"),
+    ("transcription", "raise", "Transcribe", "RuntimeError: the fake transcription breaks"),
+    ("transcription", "hang", "Transcribe", "TimeoutError: no answer within 1.5 s"),
+    ("transcription", "nan", "Transcribe", "ValueError: not a finite number: error_rate"),
+    ("transcription", "length", "Transcribe", "ValueError: zip() argument 2 is shorter than argument 1"),
+    ("quality", "raise", "ScoreQuality", "RuntimeError: the fake quality breaks"),
+    ("quality", "hang", "ScoreQuality", "TimeoutError: no answer within 1.5 s"),
+    ("quality", "nan", "ScoreQuality", "ValueError: not a finite number: dnsmos_ovrl"),
+    ("quality", "length", "ScoreQuality", "ValueError: zip() argument 2 is shorter than argument 1"),
+    ("codec", "raise", "TokenizeAudio", "RuntimeError: the fake codec breaks"),
+    ("codec", "hang", "TokenizeAudio", "TimeoutError: no answer within 1.5 s"),
+    ("codec", "nan", "TokenizeAudio", "ValueError: codes are float64 (19, 8), not uint16 (19, 8)"),
+    ("codec", "length", "TokenizeAudio", "ValueError: codes are uint16 (18, 8), not uint16 (19, 8)"),
+    ("codec", "rate", "TokenizeAudio", "ValueError: codes say sample rate, frame rate and cardinality (1, 12.5"),
+]
+
+
+def recipe() -> Any:
+    """A dialogue for each case and six more, in chunks of three, on the fakes; hangs are given up soon."""
+    kinds = {"conversation": {"dialogues": len(CASES) + 6, "user_voices": 40, "assistant_voices": 3}}
+    return fake_recipe(kinds=kinds, chunk_dialogues=3, run={"stage_timeout_s": PATIENCE_S})
+
+
+def dialogue_of(case: int) -> str:
+    return sorted(plan.dialogue_id for plan in plan_dialogues(recipe()))[case]
+
+
+def record_of(case: int) -> str:
+    """The dialogue, or the answer in it, that the case breaks."""
+    return dialogue_of(case) + ("" if CASES[case][0].startswith("script") else "-t01-a0")
+
+
+SPARE = dialogue_of(len(CASES))
+"""A dialogue that no case breaks."""
+
+
+def break_fakes(path: Path, **broken: dict[str, str]) -> None:
+    """From now on these fakes break: speech={record id: fault}; the others are well."""
+    path.write_text(json.dumps({name: {} for name in FAULTED} | broken))
+
+
+def run(out: Path, **options: Any) -> Any:
+    return Build(recipe(), str(out), str(work_of(out)), workers=0, **options).run()
+
+
+def work_of(out: Path) -> Path:
+    return out.with_name(out.name + ".work")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    out = tmp_path_factory.mktemp("undisturbed") / "corpus"
+    with pytest.MonkeyPatch.context() as patch:
+        fakes.install(patch)
+        patch.delenv(fakes.FAULTS, raising=False)  # `broken` may stand already
+        run(out)
+    return processes.digests(out, work_of(out))
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any]]:
+    """A corpus in which every case has befallen a dialogue of its own: folder and manifest. The fakes stay broken."""
+    folder = tmp_path_factory.mktemp("broken")
+    faults: dict[str, dict[str, str]] = {name: {} for name in FAULTED}
+    for case, (capability, fault, _, _) in enumerate(CASES):
+        faults[capability][record_of(case)] = fault
+    break_fakes(folder / "faults.json", **faults)
+    with pytest.MonkeyPatch.context() as patch:
+        fakes.install(patch)
+        patch.setenv(fakes.FAULTS, str(folder / "faults.json"))
+        yield folder / "corpus", run(folder / "corpus")
+
+
+def test_the_books_close_over_broken_back_ends(broken: tuple[Path, Any]) -> None:
+    _, manifest = broken
+    assert open_accounts(manifest["books"]) == []
+    dialogues = [account["dialogues"] for account in manifest["books"].values()]
+    assert sum(account["dead"] for account in dialogues) == len(CASES)
+    assert sum(account["accepted"] for account in dialogues) == 6
+
+
+@pytest.mark.parametrize("case", range(len(CASES)), ids=lambda case: "-".join(CASES[case][:2]))
+def test_a_letter_names_stage_record_and_cause_and_replay_reproduces_it(case: int, broken: tuple[Path, Any]) -> None:
+    out, manifest = broken
+    _, _, stage, cause = CASES[case]
+    (letter,) = [letter for letter in manifest["dead"] if letter["dialogue_id"] == dialogue_of(case)]
+    assert (letter["stage"], letter["record_id"]) == (stage, record_of(case))
+    assert letter["cause"].startswith(cause)
+    again = replay(str(work_of(out)), record_of(case))
+    assert (again.now.stage, again.now.cause, again.same) == (stage, letter["cause"], True)
+
+
+def test_a_plain_build_leaves_dead_letters_and_retry_dead_recovers_every_byte(
+    broken: tuple[Path, Any], undisturbed: dict[str, str]
+) -> None:
+    out, manifest = broken
+    break_fakes(out.with_name("faults.json"))
+    assert "it does not fail now: build --retry-dead" in str(replay(str(work_of(out)), record_of(0)))
+    assert run(out)["dead"] == manifest["dead"]
+    assert run(out, retry_dead=True)["dead"] == []
+    assert processes.digests(out, work_of(out)) == undisturbed
+
+
+def test_a_voice_that_is_no_number_kills_the_dialogues_of_its_character(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "corpus"
+    plans = plan_dialogues(recipe())
+    speaker = next(plan for plan in plans if plan.dialogue_id == SPARE).user.character_id
+    break_fakes(tmp_path / "faults.json", voice={speaker: "nan"})
+    monkeypatch.setenv(fakes.FAULTS, str(tmp_path / "faults.json"))
+    dead = run(out)["dead"]
+    theirs = sorted(plan.dialogue_id for plan in plans if speaker == plan.user.character_id)
+    assert sorted(letter["record_id"] for letter in dead) == theirs
+    assert {letter["stage"] for letter in dead} == {"CastVoices"}
+    assert dead[0]["cause"] == f"ValueError: voice fake-{speaker}: not a finite number: pitch_hz"
+    assert replay(str(work_of(out)), SPARE).same
+
+
+def test_praat_breaking_on_one_take_costs_that_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_id = f"{SPARE}-t01-a0"
+    track_f0 = score_pitch.track_f0
+
+    def breaks(samples: Any) -> Any:
+        if (samples[: fakes.MARK_SAMPLES] == fakes.mark(take_id)).all():
+            raise ArithmeticError("no pitch")
+        return track_f0(samples)
+
+    monkeypatch.setattr(score_pitch, "track_f0", breaks)
+    out = tmp_path / "corpus"
+    letter = {"stage": "ScorePitch", "dialogue_id": SPARE, "record_id": take_id, "attempt": 0}
+    assert run(out)["dead"] == [letter | {"cause": "ArithmeticError: no pitch"}]
+    assert replay(str(work_of(out)), take_id).same
+
+
+def test_replay_of_what_went_well_is_the_same_and_names_what_it_cannot_find(
+    broken: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = str(work_of(broken[0]))
+    for record in (SPARE, f"{SPARE}-t01-a0"):
+        assert "the same to the last bit" in str(replay(work, record))
+    with pytest.raises(FolderError, match=r"no record 'conversation-en-train-000099' here"):
+        replay(work, "conversation-en-train-000099")
+    with pytest.raises(FolderError, match="an attempt before it passed"):
+        replay(work, f"{SPARE}-t01-a1")
+    with pytest.raises(FolderError, match=r"not a work folder of ours"):
+        replay(str(broken[0]), SPARE)

@@ -1,0 +1,78 @@
+"""The doctor names what is missing, unset or broken, with the remedy, and what answers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.doctor import Diagnosis, examine
+from schemas.recipe import Recipe
+from stages.backends import registry
+from tests import fakes
+from tests.chat_server import ChatServer
+from tests.pipelines.conftest import fake_recipe
+
+
+def diagnoses(recipe: Recipe | None = None) -> dict[tuple[str, str], Diagnosis]:
+    return {(one.capability, one.name): one for one in examine(recipe)}
+
+
+@pytest.fixture
+def only(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Registers nothing but these back ends."""
+
+    def register(*keys: tuple[str, str]) -> None:
+        places = {key: registry.BACKENDS[key] for key in keys}
+        monkeypatch.setattr(registry, "BACKENDS", places)
+
+    return register
+
+
+def test_every_embedded_back_end_answers() -> None:
+    chosen = [one for one in examine(None) if one.chosen]
+    assert len(chosen) == 6
+    assert {one.state for one in chosen} == {"answers"}, [str(one) for one in chosen]
+
+
+def test_what_is_missing_unset_or_broken_is_named_with_its_remedy(
+    only: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    only(*fakes.FAKES, ("script", "openai"))
+    monkeypatch.setitem(registry.EXTRAS, ("codec", "fake"), ("codecs", ("no_such_package",)))
+    monkeypatch.setenv(fakes.FAULTS, str(tmp_path / "faults.json"))
+    faults = {name: {} for name in ("script", "script_judge", "voice", "speech", "transcription", "quality", "codec")}
+    (tmp_path / "faults.json").write_text(json.dumps(faults | {"script": {"conversation-en-train-000000": "raise"}}))
+    found = diagnoses(fake_recipe())
+    assert found["script", "openai"].state == "not configured"
+    assert "needs the setting 'model': add it" in found["script", "openai"].words
+    assert not found["script", "openai"].chosen
+    assert found["codec", "fake"].state == "not installed"
+    assert "pip install 'troupe[codecs]'" in found["codec", "fake"].words
+    assert found["script", "fake"].state == "broken"
+    assert "RuntimeError: the fake script breaks" in found["script", "fake"].words
+    assert found["speech", "fake"].state == "answers"
+    assert found["speech", "fake"].chosen
+
+
+def test_an_endpoint_is_asked_one_word(only: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(("script", "openai"))
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with ChatServer() as server:
+        choice = {"name": "openai", "settings": {"model": "m"}, "service": {"base_url": server.url, "timeout_s": 0.5}}
+        recipe = fake_recipe(backends=fakes.BACKENDS | {"script": choice})
+        assert diagnoses(recipe)["script", "openai"].state == "answers"
+        assert server.counts["requests"] == 1
+        assert server.bodies[0]["max_tokens"] <= 16
+        server.unauthorized = True
+        refused = diagnoses(recipe)["script", "openai"]
+        assert refused.state == "broken"
+        assert "OPENAI_API_KEY" in refused.words
+        server.dead = True
+        dead = diagnoses(recipe)["script", "openai"]
+        assert dead.state == "broken"
+        assert server.url in dead.words
+    hosted = fake_recipe(backends=fakes.BACKENDS | {"script": {"name": "openai", "settings": {"model": "m"}}})
+    unset = diagnoses(hosted)["script", "openai"]
+    assert unset.state == "not configured"
+    assert "OPENAI_API_KEY" in unset.words

@@ -1,0 +1,162 @@
+"""What `verify` finds in a corpus and in a work folder, beyond damaged bytes (see test_damage.py)."""
+
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipelines import files
+from pipelines.card import write_card
+from pipelines.verify import verify
+from schemas.errors import FolderError
+from tests import fakes
+from tests.pipelines.test_damage import build
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        fakes.install(patch)
+        build(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "copy"))
+
+
+def rewrite(path: Path, manifest: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Change the rows of an Arrow file, and make its digest in a manifest or receipt agree."""
+    with pa.ipc.open_stream(path.read_bytes()) as reader:
+        table = reader.read_all()
+    rows = table.to_pylist()
+    change(rows)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(pa.Table.from_pylist(rows, schema=table.schema))
+    path.write_bytes(sink.getvalue())
+    noted = files.read_sealed(str(manifest))
+    for entry in noted.get("shards", [noted]):
+        if entry["file"] in (path.name, f"{path.parent.name}/{path.name}"):
+            entry.update(bytes=len(sink.getvalue()), sha256=files.sha256(sink.getvalue()))
+    files.write_sealed(str(manifest), noted)
+    if "shards" in noted:
+        write_card(str(manifest.parent), noted)
+
+
+def cut_audio(rows: list[dict[str, Any]]) -> None:
+    rows[1]["audio"]["bytes"] = rows[1]["audio"]["bytes"][:40]
+
+
+def lengthen(rows: list[dict[str, Any]]) -> None:
+    rows[1]["duration_s"] = 9.0
+
+
+def wrong_code(rows: list[dict[str, Any]]) -> None:
+    rows[1]["codes"][0][0] = 5_000
+
+
+def drop_row(rows: list[dict[str, Any]]) -> None:
+    del rows[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (cut_audio, ["row 1: conversation-", "audio does not open"]),
+        (lengthen, ["row 1: conversation-", "audio lasts 1.500 s at 24000 Hz, its row says 9.0"]),
+        (wrong_code, ["row 1: a code is 5000, not below 1024"]),
+    ],
+)
+@pytest.mark.parametrize("where", ["corpus", "work"])
+def test_a_row_that_does_not_hold_what_it_says_is_named(
+    copy: Path, where: str, change: Callable[[list[dict[str, Any]]], None], words: list[str]
+) -> None:
+    if where == "corpus":
+        shard = copy / "corpus" / "utterances" / "train-00000-of-00001.arrow"
+        rewrite(shard, copy / "corpus" / "manifest.json", change)
+        found = verify(str(copy / "corpus"))
+    else:
+        chunk = copy / "corpus.work" / "chunk-00001.arrow"
+        rewrite_chunk(chunk, change)
+        found = verify(str(copy / "corpus.work"))
+    name = "utterances/train-00000-of-00001.arrow" if where == "corpus" else "chunk-00001.arrow"
+    assert all(name in fault for fault in found)
+    assert all(any(word in fault for fault in found) for word in words), found
+
+
+def rewrite_chunk(chunk: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
+    rewrite(chunk, chunk.with_suffix(".json"), change)
+
+
+def test_rows_that_are_not_those_of_the_manifest_are_named(copy: Path) -> None:
+    chunk = copy / "corpus.work" / "chunk-00001.arrow"
+    rewrite_chunk(chunk, drop_row)
+    assert verify(str(copy / "corpus.work")) == [
+        f"{chunk}: its 3 rows are not those that its manifest lists: build --restart perform"
+    ]
+
+
+def test_a_missing_row_of_the_corpus_is_named(copy: Path) -> None:
+    shard = copy / "corpus" / "utterances" / "train-00000-of-00001.arrow"
+    rewrite(shard, copy / "corpus" / "manifest.json", drop_row)
+    (fault,) = verify(str(copy / "corpus"))
+    assert fault.startswith("utterances/train-00000-of-00001.arrow: ")
+    assert "rows, the manifest says" in fault
+
+
+def test_books_that_disagree_with_the_shards_are_named(copy: Path) -> None:
+    path = str(copy / "corpus" / "manifest.json")
+    manifest = files.read_sealed(path)
+    manifest["books"]["conversation en"]["turns"].update(written=8, accepted=8)
+    files.write_sealed(path, manifest)
+    assert verify(str(copy / "corpus")) == [
+        "the shards hold 6 accepted turns of conversation en, the books say 8",
+    ]
+    manifest["books"]["conversation en"]["turns"].update(written=9)
+    files.write_sealed(path, manifest)
+    assert verify(str(copy / "corpus"))[0].startswith("manifest.json: the books do not close: conversation en, turns")
+
+
+def test_a_stranger_among_the_shards_is_named(copy: Path) -> None:
+    stranger = copy / "corpus" / "dialogues" / "extra-00000-of-00001.arrow"
+    stranger.write_bytes(b"")
+    (fault,) = verify(str(copy / "corpus"))
+    assert fault.startswith(f"{stranger}: not in the manifest")
+
+
+def test_the_words_of_the_card_are_their_editors_but_not_its_tables(copy: Path) -> None:
+    card = copy / "corpus" / "README.md"
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace("cc0-1.0", "mit") + "\nThanks to all.\n", encoding="utf-8")
+    assert verify(str(copy / "corpus")) == []
+    card.write_text(text.replace("path: dialogues/train", "path: dialogues/trein"), encoding="utf-8")
+    (fault,) = verify(str(copy / "corpus"))
+    assert "README.md: damaged: 'configs' in its head is not what the manifest says; build again" in fault
+
+
+def test_other_folders_are_refused_in_words(copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match=r"there is no manifest\.json here"):
+        verify(str(tmp_path))
+    path = str(copy / "corpus" / "manifest.json")
+    files.write_sealed(path, files.read_sealed(path) | {"complete": False})
+    with pytest.raises(FolderError, match="this build has not finished"):
+        verify(str(copy / "corpus"))
+
+
+def test_an_unfinished_work_folder_is_sound(copy: Path) -> None:
+    for path in copy.glob("corpus.work/chunk-00002.*"):
+        path.unlink()
+    assert verify(str(copy / "corpus.work")) == []
+
+
+def test_work_rows_are_counted(copy: Path) -> None:
+    rows: list[int] = []
+    assert verify(str(copy / "corpus.work"), rows.append) == []
+    assert sum(rows) == 12

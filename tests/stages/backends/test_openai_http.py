@@ -1,0 +1,131 @@
+import logging
+import re
+import time
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from schemas.errors import OutageError, RecipeError
+from schemas.recipe import Service
+from stages.backends.openai_http import Endpoint, EndpointTrouble, Refusal, asked_wait_s
+from tests.chat_server import ChatServer
+
+KEY = "sk-test-0123456789abcdef"
+BODY = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+
+
+def endpoint(server: ChatServer, **changes: Any) -> Endpoint:
+    made = Endpoint(Service(**({"base_url": server.url, "timeout_s": 0.5, "key_variable": "TEST_KEY"} | changes)))
+    made.open()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("429", 'HTTP 429: {"error": {"message": "slow down"}}'),
+        ("500", 'HTTP 500: {"error": {"message": "out of memory"}}'),
+        ("echo_key", 'HTTP 500: {"error": {"message": "cannot serve Bearer [key]"}}'),
+        ("drip", "no whole answer within 0.5 s"),
+        ("timeout", "no whole answer within 0.5 s"),
+        ("cut", "RemoteProtocolError: peer closed connection without sending complete message body"),
+    ],
+)
+def test_trouble_has_a_cause(fault: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with ChatServer() as server:
+        began_s = time.monotonic()
+        server.faults.forced = [fault]
+        with pytest.raises(EndpointTrouble, match=f"^{re.escape(cause)}") as caught:
+            endpoint(server).post(BODY)
+        assert caught.value.wait_s == (0.05 if fault == "429" else None)
+        assert time.monotonic() - began_s < 1.5
+
+
+@pytest.fixture
+def everything_logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    for name in ["", *logging.root.manager.loggerDict]:
+        caplog.set_level(logging.DEBUG, name)
+    return caplog
+
+
+@pytest.mark.parametrize(("fault", "error"), [("echo_key", EndpointTrouble), ("401", OutageError)])
+def test_the_key_is_in_no_exception_and_no_log(
+    fault: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch, everything_logged: Any
+) -> None:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with ChatServer() as server:
+        server.unauthorized = fault == "401"
+        server.faults.forced = [fault]
+        with pytest.raises(error, match=r"\[key\]") as caught:
+            endpoint(server).post(BODY)
+    assert KEY not in repr(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    assert KEY not in everything_logged.text
+    assert len(everything_logged.records) > 3  # the libraries did log
+
+
+def test_the_key_is_scrubbed_from_answers(monkeypatch: pytest.MonkeyPatch, everything_logged: Any) -> None:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with ChatServer() as server:
+        server.faults.forced = ["html"]
+        assert endpoint(server).post(BODY) == "<html><body>Gateway for Bearer [key]</body></html>"
+    assert KEY not in everything_logged.text
+
+
+def test_a_refusal_is_no_trouble() -> None:
+    with ChatServer() as server:
+        server.refused_parameters = ("messages",)
+        with pytest.raises(Refusal, match=r"HTTP 400: .*'messages' is not supported here") as caught:
+            endpoint(server).post(BODY)
+    assert caught.value.about_parameters
+
+
+def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stages.backends import openai_transport
+
+    monkeypatch.setattr(openai_transport, "MAX_ANSWER_BYTES", 100)
+    with ChatServer() as server, pytest.raises(EndpointTrouble, match="the answer is longer than 100 bytes"):
+        endpoint(server).post(BODY)
+
+
+def test_openai_needs_a_key_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEST_KEY", raising=False)
+    with pytest.raises(RecipeError, match=r"^https://api.openai.com/v1 needs a key, .* TEST_KEY .*export TEST_KEY"):
+        Endpoint(Service(key_variable="TEST_KEY")).open()
+    with ChatServer() as server:
+        assert '"content": "yes"' in endpoint(server).post(BODY)
+
+
+@pytest.mark.parametrize("key", ["sk-test\n0123456789", "sk test 0123456789", "钥匙0123456789"])
+def test_what_cannot_be_a_key_is_refused_unquoted(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", key)
+    with pytest.raises(RecipeError, match=r"^The environment variable TEST_KEY holds no key") as caught:
+        Endpoint(Service(base_url="http://127.0.0.1:9/v1", key_variable="TEST_KEY")).open()
+    assert "0123456789" not in str(caught.value)
+
+
+def test_a_placeholder_is_no_secret_where_it_is_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", "html")
+    with ChatServer() as server:
+        server.faults.forced = ["html"]
+        assert endpoint(server).post(BODY) == "<html><body>Gateway for Bearer [key]</body></html>"
+
+
+def test_opening_comes_first() -> None:
+    with pytest.raises(RuntimeError, match=r"open\(\) comes before"):
+        Endpoint(Service(base_url="http://127.0.0.1:9/v1")).post(BODY)
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait_s"),
+    [("2", 2.0), ("0.25", 0.25), ("3600", 60.0), ("-1", 0.0), ("nan", None), ("soon", None), ("", None)],
+)
+def test_how_long_to_wait(asked: str, wait_s: float | None) -> None:
+    assert asked_wait_s({"retry-after": asked}) == wait_s
+
+
+def test_how_long_to_wait_until_a_date() -> None:
+    wait_s = asked_wait_s({"retry-after": formatdate(time.time() + 10, usegmt=True)})
+    assert wait_s == pytest.approx(10, abs=1.5)
