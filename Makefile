@@ -9,7 +9,7 @@ demo: $(SETUP)
 	$(BIN)/troupe build workflows/demo.toml --out corpus
 
 test: $(SETUP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(SETUP)
 	$(BIN)/ruff check .

@@ -154,7 +154,7 @@ def test_the_key_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
         caplog.set_level(logging.DEBUG, name)
     kinds = ("echo_key", "html", "key_in_content")
     with ChatServer(faults=0.6, seed=1, kinds=kinds) as server:
-        results = opened(server, FileAnswers(str(tmp_path), None)).write(PLANS[:20])
+        results = opened(server, FileAnswers(str(tmp_path), None), timeout_s=10.0).write(PLANS[:20])
         assert set(server.counts) == {"requests", *kinds}
         server.poison = "\n"
         results += opened(server, attempts=2).write(PLANS[:3])
