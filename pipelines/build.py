@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pipelines import files
+from pipelines.answers import spent_or_recounted
 from pipelines.assemble import ShardJob, build_assemble
 from pipelines.books import rounded
 from pipelines.finish import FinishCorpus
@@ -23,10 +24,10 @@ from pipelines.perform import ChunkJob, build_perform, retry_limits, selection_l
 from pipelines.progress import Progress, tally_scripts, tally_takes
 from pipelines.receipts import unfinished
 from pipelines.runners import Draw, check_options, perform_hints, run_graph, watching
-from pipelines.script_chunks import forget_notes, take_notes
+from pipelines.script_chunks import forget_notes, summary, take_notes
 from pipelines.selection import Chunk, Layout, lay_out
 from pipelines.shape import assembly_shape, shape_digest, shape_of
-from pipelines.stage_table import backend_of, close_stages
+from pipelines.stage_table import backend_of, check_backend, close_stages
 from pipelines.trouble import disk_errors, tell
 from pipelines.work_folder import (
     VERSION,
@@ -70,13 +71,13 @@ class Build:
     retry_dead: bool = False
     beam_options: tuple[str, ...] | None = None
 
-    def run(self) -> Manifest | None:
-        """The corpus manifest, or None if only scripts were asked for.
+    def run(self) -> Manifest:
+        """The corpus manifest; if only scripts were asked for, what became of them: `scripts` by status, and `dead`.
 
         Raises TroupeError for what the user can mend; then every finished chunk is kept.
         """
         for capability in type(self.recipe.backends).model_fields:
-            backend_of(capability, self.recipe)  # a missing extra is an error before any work
+            check_backend(capability, self.recipe)
         check_options(self.beam_options or (), [self.out, self.work])
         check_apart(self.out, self.work)
         limits = selection_limits(self.recipe)
@@ -85,10 +86,11 @@ class Build:
             claim_work(self.work)
             with only_builder(self.work):
                 files.sweep(self.work)
-                files.write_sealed(files.join(self.work, RECIPE), self.recipe.model_dump(mode="json"))
+                spent_or_recounted(self.work)  # a damaged count is mended even where nothing is left to pay for
                 if self.until == "scripts":
-                    self._duplicates(self._write(plans)[0])
-                    return None
+                    scripts, left_out = self._write(plans)
+                    self._duplicates(scripts)
+                    return summary(self.work, scripts, left_out)
                 with disk_errors(self.out):
                     claim_output(self.out, self.recipe.name, self.work)
                 with only_builder(self.out):
@@ -115,17 +117,21 @@ class Build:
         """Scripts of the whole plan: the manifests of their chunks, and the dialogues that were not attempted."""
         shape = shape_of("write", self.recipe)
         claim(self.work, "write", shape, self.restart)
+        files.write_sealed(files.join(self.work, RECIPE), self.recipe.model_dump(mode="json"))
         digest = shape_digest(shape)
         chunks = cut(plans, self.recipe.chunk_dialogues)
         expected = {chunk.index: digest for chunk in chunks}
-        forget_notes(self.work)
+        noted = self._left_out()
         done = self._kept(script_chunk, sound_manifests(self.work, script_chunk, expected))
-        todo = [chunk for chunk in chunks if chunk.index not in done]
+        todo = [chunk for chunk in chunks if chunk.index not in done and chunk.index not in noted]
         if todo:
             with Progress("write", len(plans), tally_scripts) as progress:
                 look = self._looker(script_chunk, expected, done, progress)
                 with watching(look):
-                    self._run("write", lambda pipeline: build_write(pipeline, todo, self.recipe, self.work, digest))
+                    self._run(
+                        "write",
+                        lambda pipeline: build_write(pipeline, todo, self.recipe, self.work, digest, self.retry_dead),
+                    )
                 look()
         notes = take_notes(self.work)
         if lost := [chunk.index for chunk in chunks if chunk.index not in done and chunk.index not in notes]:
@@ -133,11 +139,16 @@ class Build:
         left_out = [name for index in notes for name in notes[index]["dialogues"] if index not in done]
         return dict(sorted(done.items())), left_out
 
+    def _left_out(self) -> dict[int, Any]:
+        """Notes of chunks that this build does not attempt to write, by index: none, it tries those of earlier ones."""
+        forget_notes(self.work)
+        return {}
+
     def _kept(self, chunk_of: ChunkOf, done: dict[int, Manifest]) -> dict[int, Manifest]:
-        """The finished chunks, less those with dead letters where these are to be tried again: they lose their
-        manifests."""
+        """The finished chunks, less those with dead letters where these are to be tried again: they are deleted."""
         again = [index for index, manifest in done.items() if self.retry_dead and manifest["dead"]]
-        files.delete([manifest_of(chunk_of(self.work, index)) for index in again])
+        chunks = [chunk_of(self.work, index) for index in again]
+        files.delete([path for chunk in chunks for path in (manifest_of(chunk), chunk)])
         return {index: manifest for index, manifest in done.items() if index not in again}
 
     def _looker(

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.local import EXIT_TROUBLE
 from pipelines.one_thread import compute_on_one_thread
 from schemas.errors import FolderError, RecipeError, TroupeError
 from schemas.printable import printable
 
 EXIT_SHORT = 1
-EXIT_TROUBLE = 2
 
 
 class _PrintableFormatter(logging.Formatter):
@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"troupe: {printable(str(error))}", file=sys.stderr)
         return EXIT_TROUBLE
+    except BrokenPipeError:  # who reads our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_SHORT
     except KeyboardInterrupt:
         words = "finished chunks are kept: go on with the same command, less any --restart"
         print(f"troupe: interrupted; {words}.", file=sys.stderr)
@@ -118,11 +121,8 @@ def _build(options: argparse.Namespace) -> int:
         options.retry_dead,
         options.beam_options,
     ).run()
-    if manifest is None:
-        print(f"Scripts are in {work}/scripts-*.jsonl; build without --until to perform them.")
-        for line in costs(work).splitlines():
-            print(line)
-        return 0
+    if options.until == "scripts":
+        return _report_scripts(work, manifest)
     with disk_errors(out):
         _report(out, manifest)
     for line in [*remarks(manifest, work), *costs(work).splitlines()]:
@@ -131,6 +131,20 @@ def _build(options: argparse.Namespace) -> int:
     for sentence in wrong:
         print(f"troupe: {sentence}", file=sys.stderr)
     return EXIT_SHORT if wrong else 0
+
+
+def _report_scripts(work: str, manifest: dict[str, Any]) -> int:
+    """What became of the scripts; the exit code."""
+    from pipelines.remarks import costs, dead_letters, left_out
+
+    counts = manifest["scripts"]
+    print(", ".join(f"{count} {status}" for status, count in counts.items()), "scripts")
+    print(f"Scripts are in {work}/scripts-*.jsonl; build without --until to perform them.")
+    for line in [*dead_letters(manifest["dead"], work), *costs(work).splitlines()]:
+        print("\n".join(printable(part) for part in line.splitlines()))
+    for sentence in left_out(counts["not attempted"]):
+        print(f"troupe: {sentence}", file=sys.stderr)
+    return EXIT_SHORT if counts["dead"] or counts["not attempted"] else 0
 
 
 def _verify(options: argparse.Namespace) -> int:

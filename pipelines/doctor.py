@@ -61,6 +61,8 @@ def _examine(capability: str, choice: Any, chosen: bool) -> Diagnosis:
         return found("not configured", str(error))
     except TroupeError as error:
         return found("broken", str(error))
+    except TimeoutError as error:
+        return found("broken", f"{error}: it hangs; look at what it loads or asks.")
     except Exception as error:
         return found(
             "broken", f"{type(error).__name__}: {error}. Is it installed whole? Try: pip install troupe again."
@@ -70,8 +72,6 @@ def _examine(capability: str, choice: Any, chosen: bool) -> Diagnosis:
 
 def _try(capability: str, backend: Any) -> None:
     """Ask a back end one small thing. Raises whatever it raises, and ValueError for no answer."""
-    if isinstance(backend, Paid):
-        backend.use(_NoAnswers())
     backend.open()
     try:
         if isinstance(backend, Paid):
@@ -82,19 +82,6 @@ def _try(capability: str, backend: Any) -> None:
             raise answer
     finally:
         backend.close()
-
-
-class _NoAnswers:
-    """Nothing is kept of a trial, and nothing limits what it costs."""
-
-    def find(self, digest: str) -> dict[str, Any] | None:
-        return None
-
-    def reserve(self, usd: float) -> None: ...
-
-    def keep(self, digest: str, answer: dict[str, Any], usd: float, reserved_usd: float) -> None: ...
-
-    def release(self, reserved_usd: float) -> None: ...
 
 
 def _plan() -> DialoguePlan:

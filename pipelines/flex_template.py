@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from pipelines.build import Build, Graph
+from pipelines.local import EXIT_TROUBLE
 from pipelines.manifests import Manifest
 from pipelines.recipes import read_recipe
 from pipelines.runners import Draw, start, unknown_options
-from schemas.errors import FolderError, TroupeError
+from pipelines.script_chunks import take_notes
+from schemas.errors import DamagedError, FolderError, TroupeError
 
-EXIT_TROUBLE = 2
 GRAPHS: tuple[Graph, ...] = get_args(Graph)
 IN_THE_IMAGE = "--sdk_location=container"
 """Workers run the Beam of their image, which is the launcher's own."""
@@ -52,6 +53,15 @@ class OneGraph(Build):
         if behind < 0:
             raise _NothingLeft
         raise _Submitted(start(draw, self.beam_options or ()))
+
+    def _left_out(self) -> dict[int, Any]:
+        """What the write graph noted holds until it is launched again: later graphs go on without."""
+        if self.phase == "write":
+            return super()._left_out()
+        try:
+            return take_notes(self.work)
+        except DamagedError as error:
+            raise FolderError(f"{error}; launch --phase=write again.") from error
 
     def _assemble(self, *layout: Any) -> Manifest:
         if self.phase != "assemble":  # it makes room in the corpus folder before its graph is drawn

@@ -1,5 +1,8 @@
 """What a finished build tells its user, in words."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from pipelines.answers import spent
 from pipelines.books import open_accounts, rejected_share
 from pipelines.manifests import Manifest
@@ -9,14 +12,7 @@ from schemas.recipe import Recipe
 
 def remarks(manifest: Manifest, work: str) -> list[str]:
     """What a user should know of a finished corpus, in words: dead letters, and hours missing (never topped up)."""
-    remarks = []
-    if dead := manifest["dead"]:
-        first = dead[0]
-        where = f"{first['stage']} on {first['record_id']}: {first['cause']}"
-        remarks.append(
-            f"{len(dead)} dead letters, listed in manifest.json; the first: {where}\nTo see it fail: troupe replay "
-            f"{first['record_id']} --work {work}\nWhen the cause is mended: build --retry-dead"
-        )
+    remarks = dead_letters(manifest["dead"], work)
     for kind, plan in manifest["recipe"]["kinds"].items():
         accounts = [account for key, account in manifest["books"].items() if key.split()[0] == kind]
         hours = sum(account["seconds"]["accepted"] for account in accounts) / 3600
@@ -25,27 +21,47 @@ def remarks(manifest: Manifest, work: str) -> list[str]:
     return remarks
 
 
+def dead_letters(dead: Sequence[dict[str, Any]], work: str) -> list[str]:
+    """How many there are, what the first one says, and what to do; nothing if there are none."""
+    if not dead:
+        return []
+    first = dead[0]
+    letters = f"{len(dead)} dead letter{'s' if len(dead) > 1 else ''}"
+    return [
+        f"{letters}; the first: {first['stage']} on {first['record_id']}: {first['cause']}\n"
+        f"To see it fail: troupe replay {first['record_id']} --work {work}\n"
+        "When the cause is mended: build --retry-dead"
+    ]
+
+
 def costs(work: str) -> str:
     """What endpoints charged for a work folder, in words; empty if none was asked."""
     usage = script_usage(work)
-    if not usage.requests:
+    paid_usd = spent(work)
+    if not usage.requests and not paid_usd:
         return ""
     tokens = f"{usage.prompt_tokens} + {usage.completion_tokens} tokens"
     return (
         f"The scripts took {usage.requests} requests, {tokens}, {usage.usd:.4f} USD; all that was paid for in {work} "
-        f"comes to {spent(work):.4f} USD."
+        f"comes to {paid_usd:.4f} USD."
     )
+
+
+def left_out(count: int) -> list[str]:
+    """That dialogues were not attempted, and what to do; nothing if there are none."""
+    if not count:
+        return []
+    return [
+        f"{count} dialogues were not attempted: their scripts could have passed run.max_cost_usd. Raise it and build "
+        "again: what was paid for is kept."
+    ]
 
 
 def shortfalls(manifest: Manifest) -> list[str]:
     """What is wrong with a finished corpus, in words: open books, too much rejected, an empty split."""
     recipe = Recipe.model_validate(manifest["recipe"])
     wrong = [f"The books do not close: {account}." for account in open_accounts(manifest["books"])]
-    if left_out := sum(account["dialogues"]["not attempted"] for account in manifest["books"].values()):
-        wrong.append(
-            f"{left_out} dialogues were not attempted: their scripts could have passed run.max_cost_usd. Raise it and "
-            "build again: what was paid for is kept."
-        )
+    wrong += left_out(int(sum(account["dialogues"]["not attempted"] for account in manifest["books"].values())))
     share = rejected_share(manifest["books"])
     if share > recipe.select.max_rejected_share:
         wrong.append(

@@ -1,7 +1,8 @@
 """`troupe replay ID`: one record through its stages again, as a build does it, to see a failure or its absence."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,15 @@ from pipelines.manifests import Manifest, manifest_of, script_chunk, take_chunk
 from pipelines.perform import first_lines, next_attempt
 from pipelines.run_stage import run_stage
 from pipelines.script_chunks import STATUSES, ScriptRecord, read_scripts
+from pipelines.shape import Phase, changes, shape_of
 from pipelines.stage_table import StageSource, close_stages
 from pipelines.take_chunks import arrow_bytes, read_takes, take_row
+from pipelines.work_folder import only_builder
+from pipelines.write import judged, written
 from schemas.columns import arrow_schema, utterance_features
 from schemas.errors import DamagedError, FolderError
 from schemas.recipe import Recipe
+from schemas.script import DialoguePlan
 from stages.plan_dialogues import plan_dialogues
 
 TAKE_ID = re.compile(r"(?P<dialogue>.+)-t(?P<turn>\d+)-a(?P<attempt>\d+)")
@@ -33,7 +38,9 @@ class Outcome:
     row: Any = None
 
     def __str__(self) -> str:
-        return f"dead in {self.stage}: {self.cause}" if self.stage else "well"
+        if self.stage:
+            return f"dead in {self.stage}: {self.cause}"
+        return f"rejected: {self.row['reason']}" if self.row.get("status") == "rejected" else "well"
 
 
 @dataclass(frozen=True)
@@ -43,13 +50,18 @@ class Replay:
     record_id: str
     before: Outcome
     now: Outcome
+    changed: tuple[str, ...] = ()
+    """What shapes the bytes, and is no longer what it was in the build."""
 
     @property
     def same(self) -> bool:
         return self.before == self.now
 
     def __str__(self) -> str:
-        return f"{self.record_id}\n  in the build: {self.before}\n  now:          {self.now}\n  {self._conclusion()}"
+        lines = [self.record_id, f"in the build: {self.before}", f"now:          {self.now}", self._conclusion()]
+        if self.changed:
+            lines.append(f"changed since the build: {'; '.join(self.changed)}")
+        return "\n  ".join(lines)
 
     def _conclusion(self) -> str:
         if self.same:
@@ -71,11 +83,22 @@ def replay(work: str, record_id: str) -> Replay:
     path = files.join(work, RECIPE)
     if not files.exists(path):
         raise FolderError(f"{work}: not a work folder of ours: it has no {RECIPE}. Name one with --work.")
-    again = _Again(work, Recipe.model_validate(files.read_sealed(path)), record_id)
-    try:
-        return Replay(record_id, again.before(), again.now())
-    finally:
-        close_stages()
+    with only_builder(work):
+        recipe = Recipe.model_validate(files.read_sealed(path))
+        again = _Again(work, recipe, record_id)
+        try:
+            return Replay(record_id, again.before(), again.now(), tuple(changed_since(work, recipe)))
+        finally:
+            close_stages()
+
+
+def changed_since(work: str, recipe: Recipe) -> Iterator[str]:
+    """What shapes the bytes and has changed since the folder was made, by name."""
+    phases: tuple[Phase, ...] = ("write", "perform")
+    for phase in phases:
+        path = files.join(work, f"shape-{phase}.json")
+        if files.exists(path):
+            yield from changes(files.read_sealed(path), shape_of(phase, recipe))
 
 
 class _Again:
@@ -115,14 +138,28 @@ class _Again:
             if found["record_id"] == self.record_id:
                 return Outcome(found["stage"], found["cause"])
         if self.take is None:
-            return Outcome(row=self._script_row(self.record.script))
+            return Outcome(row=json.loads(self.record.to_json()))
         if self.takes is None:
             raise FolderError(f"{self.work}: '{self.record_id}' has not been performed yet: build on.")
         table = read_takes(take_chunk(self.work, self.scripts["index"]), self.takes["sha256"])
         rows = [row for row in table.to_pylist() if row["take_id"] == self.record_id]
         if not rows:
-            raise FolderError(f"{self.work}: '{self.record_id}' was not performed: an attempt before it passed.")
+            raise FolderError(f"{self.work}: '{self.record_id}' was not performed: {self._why_not()}.")
         return Outcome(row=rows[0])
+
+    def _why_not(self) -> str:
+        """Why a take of a performed chunk does not exist."""
+        assert self.take is not None
+        script, turn = self.record.script, int(self.take["turn"])
+        if self.record.status != "written" or script is None:
+            return f"its dialogue is {self.record.status}: {self.record.reason}"
+        if turn >= len(script.turns):
+            return f"its dialogue has {len(script.turns)} turns, counted from 0"
+        utterance = self.record_id.rsplit("-a", 1)[0]
+        for letter in self.takes["dead"] if self.takes else ():
+            if letter["record_id"] == self.dialogue_id or letter["record_id"].startswith(f"{utterance}-a"):
+                return f"{letter['record_id']} is dead in {letter['stage']}"
+        return "an attempt before it passed, or its dialogue repeats another"
 
     def now(self) -> Outcome:
         """What comes of it when it is done again."""
@@ -144,14 +181,21 @@ class _Again:
             return Outcome(row=reader.read_all().to_pylist()[0])
 
     def _dialogue(self) -> Outcome:
-        plan = next(plan for plan in plan_dialogues(self.recipe) if plan.dialogue_id == self.dialogue_id)
-        written, trouble = self._run(["WriteScripts"], plan)
+        answer, trouble = self._run(["WriteScripts"], self._plan())
         if trouble is not None:
             return trouble
-        verdict, trouble = self._run(["JudgeScripts"], written.script)
+        verdict, trouble = self._run(["JudgeScripts"], answer.script)
         if trouble is None and verdict.reason is None:
-            _, trouble = self._run(["CastVoices"], written.script)
-        return trouble or Outcome(row=self._script_row(written.script))
+            _, trouble = self._run(["CastVoices"], answer.script)
+        return trouble or Outcome(row=json.loads(judged(written(answer), verdict).to_json()))
+
+    def _plan(self) -> DialoguePlan:
+        if self.record.script is not None:
+            return self.record.script.plan
+        for plan in plan_dialogues(self.recipe):
+            if plan.dialogue_id == self.dialogue_id:
+                return plan
+        raise FolderError(f"{self.work}: the recipe of its last build no longer plans '{self.dialogue_id}'.")
 
     def _run(self, stages: Sequence[str], record: Any) -> tuple[Any, Outcome | None]:
         """What comes of one record after some stages, or how one of them failed."""
@@ -161,8 +205,3 @@ class _Again:
                 return None, Outcome(name, outcome.causes[0])
             record = outcome.results[0]
         return record, None
-
-    @staticmethod
-    def _script_row(script: Any) -> dict[str, Any]:
-        row: dict[str, Any] = script.model_dump(mode="json")
-        return row

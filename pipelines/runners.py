@@ -6,6 +6,7 @@ FnApiRunner is named explicitly: Beam's DirectRunner first looks for Prism, a bi
 import argparse
 import difflib
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,9 @@ from schemas.errors import RecipeError, TroupeError
 LOOK_S = 1.0
 LOOK_SHARE = 0.1
 """At most this share of the time is spent looking: listing a bucket of many chunks takes seconds."""
+
+_INTERRUPTED = re.compile(r"^(?:RuntimeError: )?KeyboardInterrupt(?: \[while running .*\])?$", re.MULTILINE)
+"""Ctrl-C inside a step, as Beam says it: it wraps whatever a step raises in a RuntimeError."""
 
 Draw = Callable[[beam.Pipeline], Any]
 
@@ -84,22 +88,51 @@ def start(draw: Draw, arguments: Sequence[str] = ()) -> Any:
 def run_graph(draw: Draw, arguments: Sequence[str] = ()) -> Any:
     """Draw a graph and run it to its end; returns Beam's result, which holds the counters.
 
-    A named runner's own trouble becomes a TroupeError; without one the exception is left as it is.
+    Raises KeyboardInterrupt for Ctrl-C wherever it struck. A named runner's own trouble becomes a TroupeError; without
+    one the exception is left as it is.
     """
     try:
-        result = start(draw, arguments)
-        try:
-            state = result.wait_until_finish() or result.state
-        except KeyboardInterrupt:
-            result.cancel()  # or the job would go on beside that of the next build
-            raise
+        with _logged_once():
+            result = start(draw, arguments)
+            try:
+                state = result.wait_until_finish() or result.state
+            except KeyboardInterrupt:
+                result.cancel()  # or the job would go on beside that of the next build
+                raise
     except Exception as error:
+        if _interrupted(error):
+            raise KeyboardInterrupt from error
         if not arguments or explain(error, "") is not None:
             raise
         raise _stopped(error) from error
     if state != PipelineState.DONE:
         raise TroupeError(f"The Beam runner ended the run as {state}; what is finished is kept: build again.")
     return result
+
+
+@contextmanager
+def _logged_once() -> Iterator[None]:
+    """Beam logs, traceback and all, what a step raises, and raises it: whoever catches it says it."""
+    log = logging.getLogger("apache_beam.runners.common")
+    log.addFilter(_is_no_raise)
+    try:
+        yield
+    finally:
+        log.removeFilter(_is_no_raise)
+
+
+def _is_no_raise(record: logging.LogRecord) -> bool:
+    return not record.exc_info
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C is anywhere in the chain of causes, or in the words of one of them."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, KeyboardInterrupt) or _INTERRUPTED.search(str(seen)):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _stopped(error: Exception) -> TroupeError:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pipelines import files
-from pipelines.manifests import checked_bytes, script_chunk, write_chunk
+from pipelines.manifests import Manifest, checked_bytes, script_chunk, write_chunk
 from schemas.script import Script
 from schemas.take import DeadLetter
 from stages.backends.protocols import Usage
@@ -76,6 +76,14 @@ def take_notes(work: str) -> dict[int, Any]:
 
 def forget_notes(work: str) -> None:
     files.delete(list(files.listing(files.join(work, f"{NOT_ATTEMPTED}*"))))
+
+
+def summary(work: str, manifests: dict[int, Manifest], left_out: Sequence[str]) -> Manifest:
+    """What became of the scripts: `scripts` by status, and the `dead` letters."""
+    records = [r for m in manifests.values() for r in read_scripts(files.join(work, m["file"]), m["sha256"])]
+    counts: dict[str, int] = {status: sum(record.status == status for record in records) for status in STATUSES}
+    letters = [asdict(letter) for record in records if (letter := record.letter()) is not None]
+    return {"scripts": counts | {"not attempted": len(left_out)}, "dead": letters}
 
 
 def script_usage(work: str) -> Usage:

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from pipelines.answers import FileAnswers
 from pipelines.one_thread import compute_on_one_thread
-from schemas.recipe import Recipe
+from schemas.errors import RecipeError
+from schemas.recipe import Recipe, Service
 from stages.backends import registry
 from stages.backends.protocols import Paid
 
@@ -40,14 +41,29 @@ def backend_of(capability: str, recipe: Recipe) -> Any:
     return registry.load(capability, getattr(recipe.backends, capability))
 
 
+def check_backend(capability: str, recipe: Recipe) -> None:
+    """Raises MissingExtraError or RecipeError for what is wrong with the recipe's back end, before any work: a missing
+    extra, an unknown setting, a cost limit on what has no price."""
+    service = getattr(recipe.backends, capability).service or Service()
+    unpriced = service.usd_per_million_prompt_tokens is None and service.usd_per_million_completion_tokens is None
+    paid = isinstance(backend_of(capability, recipe), Paid)
+    if paid and unpriced and recipe.run.max_cost_usd is not None:
+        raise RecipeError(
+            f"run.max_cost_usd: backends.{capability}.service names no price, so its cost cannot be limited: set "
+            "usd_per_million_prompt_tokens and usd_per_million_completion_tokens there (0 if it charges nothing)."
+        )
+
+
 class StageSource:
     """Where a step gets its stage: the one that this process has opened for a name and recipe. Models load once,
     however often a graph uses the stage; stages of one capability share their back end."""
 
-    def __init__(self, name: str, recipe: Recipe, work: str) -> None:
+    def __init__(self, name: str, recipe: Recipe, work: str, retry_unfit: bool = False) -> None:
+        """`retry_unfit`: answers of an endpoint that were of no use are asked for anew, not found again."""
         self.name = name
         self.recipe = recipe
         self.work = work
+        self.retry_unfit = retry_unfit
         self.capability = STAGES[name][1]
         recipe_json = recipe.model_dump_json()
         self._stage_key = (name, recipe_json, work)
@@ -91,7 +107,7 @@ class StageSource:
         backend = backend_of(capability, self.recipe)
         if isinstance(backend, Paid):
             if self.work not in _answers:
-                _answers[self.work] = FileAnswers(self.work, self.recipe.run.max_cost_usd)
+                _answers[self.work] = FileAnswers(self.work, self.recipe.run.max_cost_usd, self.retry_unfit)
             backend.use(_answers[self.work])
         return backend
 

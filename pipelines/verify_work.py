@@ -15,9 +15,10 @@ from schemas.columns import utterance_features
 from schemas.errors import DamagedError
 
 AGAIN = "build again: it is done anew"
+PAID_AGAIN = "delete it: if its dialogue is written again, it is asked, and paid for, anew"
 SEALED = ("shape-*.json", "recipe.json", "duplicates-*.json", "shards/*.json")
-"""What is read back besides manifests. Answers of endpoints are left out: a damaged one is asked
-again. So are receipts that are not there: only a build knows which there should be."""
+"""What is read back besides manifests and answers. Receipts that are not there are left out: only a build knows which
+there should be."""
 
 
 def verify_work(work: str, tick: Callable[[int], None]) -> Iterator[str]:
@@ -29,6 +30,8 @@ def verify_work(work: str, tick: Callable[[int], None]) -> Iterator[str]:
     for pattern in SEALED:
         for path in files.listing(files.join(work, *pattern.split("/"))):
             yield from _sealed_faults(path)
+    for path in files.listing(files.join(work, "answers", "*", "*.json")):
+        yield from _sealed_faults(path, PAID_AGAIN)
     scripts: dict[int, Manifest] = {}
     indices = {int(found[1]) for path in sizes if (found := re.search(r"/(?:scripts|chunk)-(\d{5,})\.\w+$", path))}
     for index in sorted(indices):
@@ -53,11 +56,11 @@ def _line(error: DamagedError) -> str:
     return words if "build again" in words else f"{words}; {AGAIN}"
 
 
-def _sealed_faults(path: str) -> Iterator[str]:
+def _sealed_faults(path: str, remedy: str = AGAIN) -> Iterator[str]:
     try:
         files.read_sealed(path)
     except DamagedError as error:
-        yield _line(error)
+        yield f"{error}; {remedy}"
 
 
 def _script_manifest(chunk: str, sizes: Mapping[str, int]) -> Manifest:

@@ -15,12 +15,12 @@ from apache_beam.metrics import Metrics
 from pipelines import files
 from pipelines.manifests import Manifest
 from pipelines.run_stage import run_stage
-from pipelines.script_chunks import ScriptRecord, note_not_attempted, read_scripts, write_scripts
+from pipelines.script_chunks import ScriptRecord, ScriptStatus, note_not_attempted, read_scripts, write_scripts
 from pipelines.stage_table import StageSource, backend_of
 from schemas.errors import CostLimitError
 from schemas.recipe import Recipe, Service
 from schemas.script import DialoguePlan
-from stages.backends.protocols import Paid
+from stages.backends.protocols import Paid, ScriptVerdict, Written
 from stages.near_duplicates import TWIN_SIMILARITY, bands, signature, similarity
 
 REQUESTS_PER_SLOT = 8
@@ -60,14 +60,15 @@ class _ScriptDoFn(beam.DoFn):  # type: ignore[misc]
 
     stage_name: str
 
-    def __init__(self, recipe: Recipe, work_folder: str) -> None:
+    def __init__(self, recipe: Recipe, work_folder: str, retry_unfit: bool) -> None:
         self.recipe = recipe
         self.work_folder = work_folder
+        self.retry_unfit = retry_unfit
         self.records = Metrics.counter(self.stage_name, "records")
         self.failed = Metrics.counter(self.stage_name, "dead")
 
     def setup(self) -> None:
-        self.source = StageSource(self.stage_name, self.recipe, self.work_folder)
+        self.source = StageSource(self.stage_name, self.recipe, self.work_folder, self.retry_unfit)
         self.source.stage()
 
     def process(self, hand: Sequence[Any]) -> Iterator[list[ScriptChunk]]:
@@ -93,6 +94,11 @@ class _ScriptDoFn(beam.DoFn):  # type: ignore[misc]
         return outcome.results, outcome.causes
 
 
+def written(answer: Written) -> ScriptRecord:
+    """A record before its verdict."""
+    return ScriptRecord(answer.script.dialogue_id, "written", script=answer.script, usage=answer.usage)
+
+
 class WriteScripts(_ScriptDoFn):
     """Plans -> one ScriptRecord each: written, or dead with the cause."""
 
@@ -102,12 +108,19 @@ class WriteScripts(_ScriptDoFn):
         plans = [plan for chunk in hand for plan in chunk.plans]
         results, causes = self.run(plans)
         records = (
-            ScriptRecord(plan.dialogue_id, "written", script=results[i].script, usage=results[i].usage)
+            written(results[i])
             if i in results
             else ScriptRecord(plan.dialogue_id, "dead", causes[i], stage=self.stage_name)
             for i, plan in enumerate(plans)
         )
         return [ScriptChunk(chunk.index, tuple(islice(records, len(chunk.plans)))) for chunk in hand]
+
+
+def judged(record: ScriptRecord, verdict: ScriptVerdict) -> ScriptRecord:
+    """A written record after its verdict."""
+    status: ScriptStatus = "written" if verdict.reason is None else "rejected"
+    usage = record.usage + verdict.usage
+    return replace(record, status=status, reason=verdict.reason or "", score=verdict.score, usage=usage)
 
 
 class JudgeScripts(_ScriptDoFn):
@@ -117,22 +130,15 @@ class JudgeScripts(_ScriptDoFn):
 
     def step(self, hand: Sequence[ScriptChunk]) -> list[ScriptChunk]:
         records = [record for chunk in hand for record in chunk.records]
-        written = [i for i, record in enumerate(records) if record.script is not None]
-        results, causes = self.run([records[i].script for i in written])
+        unjudged = [i for i, record in enumerate(records) if record.script is not None]
+        results, causes = self.run([records[i].script for i in unjudged])
         for position, verdict in results.items():
-            record = records[written[position]]
-            records[written[position]] = replace(
-                record,
-                status="written" if verdict.reason is None else "rejected",
-                reason=verdict.reason or "",
-                score=verdict.score,
-                usage=record.usage + verdict.usage,
-            )
+            records[unjudged[position]] = judged(records[unjudged[position]], verdict)
         for position, cause in causes.items():
-            record = records[written[position]]
-            records[written[position]] = replace(record, status="dead", reason=cause, stage=self.stage_name)
-        judged = iter(records)
-        return [replace(chunk, records=tuple(islice(judged, len(chunk.records)))) for chunk in hand]
+            record = records[unjudged[position]]
+            records[unjudged[position]] = replace(record, status="dead", reason=cause, stage=self.stage_name)
+        done = iter(records)
+        return [replace(chunk, records=tuple(islice(done, len(chunk.records)))) for chunk in hand]
 
 
 class WriteScriptChunk(beam.DoFn):  # type: ignore[misc]
@@ -165,15 +171,20 @@ def deal(chunks: Sequence[PlanChunk], recipe: Recipe) -> list[tuple[PlanChunk, .
 
 
 def build_write(
-    pipeline: beam.Pipeline, chunks: Sequence[PlanChunk], recipe: Recipe, work_folder: str, shape: str
+    pipeline: beam.Pipeline,
+    chunks: Sequence[PlanChunk],
+    recipe: Recipe,
+    work_folder: str,
+    shape: str,
+    retry_unfit: bool = False,
 ) -> Any:
-    """Draw the write graph on a pipeline."""
+    """Draw the write graph on a pipeline. `retry_unfit`: answers that were of no use are asked for anew."""
     return (
         pipeline
         | "Plan" >> beam.Create(deal(chunks, recipe), reshuffle=False)
         | "Reshuffle" >> beam.Reshuffle()
-        | "WriteScripts" >> beam.ParDo(WriteScripts(recipe, work_folder))
-        | "JudgeScripts" >> beam.ParDo(JudgeScripts(recipe, work_folder))
+        | "WriteScripts" >> beam.ParDo(WriteScripts(recipe, work_folder, retry_unfit))
+        | "JudgeScripts" >> beam.ParDo(JudgeScripts(recipe, work_folder, retry_unfit))
         | "WriteScriptChunk" >> beam.ParDo(WriteScriptChunk(work_folder, shape))
     )
 

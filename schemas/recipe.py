@@ -10,6 +10,7 @@ import tomllib
 import types
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -68,11 +69,26 @@ class Service(_Section):
     base_url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://[^\s@]+$")
     key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Z][A-Z0-9_]*$")
     concurrency: int = Field(default=16, ge=1, le=512)
-    requests_per_minute: float | None = Field(default=None, gt=0.0)
-    timeout_s: float = Field(default=120.0, gt=0.0)
+    requests_per_minute: float | None = Field(default=None, ge=0.1)
+    timeout_s: float = Field(default=120.0, gt=0.0, le=86_400.0)
     attempts: int = Field(default=6, ge=1, le=20)
-    usd_per_million_prompt_tokens: float = Field(default=0.0, ge=0.0)
-    usd_per_million_completion_tokens: float = Field(default=0.0, ge=0.0)
+    usd_per_million_prompt_tokens: float | None = Field(default=None, ge=0.0)
+    usd_per_million_completion_tokens: float | None = Field(default=None, ge=0.0)
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, base_url: str) -> str:
+        """Errors do not quote it: there may be a key in it."""
+        try:
+            parts = urlsplit(base_url)
+            sound = bool(parts.hostname) and parts.port != 0
+        except ValueError:  # half an IPv6 address, a port that is no number
+            sound = False
+        if not sound:
+            raise ValueError("it is no address: write http:// or https://, a host, a port where needed, and a path")
+        if "?" in base_url or "#" in base_url:
+            raise ValueError("it must not hold '?' or '#': requests go to paths below it")
+        return base_url
 
 
 class BackendChoice(_Section):
@@ -153,7 +169,7 @@ class Run(_Section):
     """What may change from run to run without changing a byte."""
 
     max_cost_usd: float | None = Field(default=None, ge=0.0)
-    stage_timeout_s: float = Field(default=600.0, gt=0.0)
+    stage_timeout_s: float = Field(default=600.0, gt=0.0, le=86_400.0)
     """A back end that has not answered for so long is taken to hang: its records are dead."""
 
 

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Sequence
 
-TRANSPORT = ("429", "500", "drip", "timeout", "cut", "html", "echo_key")
+TRANSPORT = ("429", "500", "drip", "header_drip", "timeout", "cut", "html", "echo_key")
 """Faults after which a request is sent again."""
 
-CONTENT = ("fence", "truncated", "schema", "language", "huge", "key_in_content")
+CONTENT = ("fence", "truncated", "schema", "language", "huge", "key_in_content", "escaped_key")
 """Faults of what is said; all but the fence call for a re-ask, so a conversation gets one of them at most."""
 
 IN_A_ROW = 3

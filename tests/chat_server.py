@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.chat_faults import CONTENT, TRANSPORT, Faults
-from tests.chat_texts import content, first_words
+from tests.chat_texts import content, escaped, first_words
 
 
 class ChatServer:
@@ -47,6 +47,10 @@ class ChatServer:
         self.reply = ""
         """Said instead of anything else."""
         self.without_usage = False
+        self.shape: dict[str, Any] = {}
+        """Fields of a completion that are sent instead of what belongs there."""
+        self.forbidden: dict[str, int] = {}
+        """Requests that hold a text always get this status: as gateways do that dislike some words."""
         self.counts: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
@@ -144,10 +148,15 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(400, f"'{refused}' is not supported here")
         if chat.poison and chat.poison in first_words(body):
             return self._error(500, "poisoned")
+        for text, status in chat.forbidden.items():
+            if text in first_words(body):
+                return self._error(status, "these words are not allowed")
         if fault in TRANSPORT:
             return self._misbehave(fault, key, self._completion(body, ""))
-        completion = self._completion(body, fault)
-        self._send(200, completion)
+        data = json.dumps(self._completion(body, fault) | chat.shape)
+        if fault == "escaped_key":  # what is left of it in plain
+            data = data.replace(key, escaped(key))
+        self._send_bytes(200, data.encode(), {}, "application/json")
         chat.sent(digest, self._usage)
 
     def _refused_part(self, body: dict[str, Any]) -> str:
@@ -195,10 +204,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data[: len(data) // 2])
             self._hang_up()
         elif fault == "drip":
+            self._head(200, len(data))
             self._drip(data)
+        elif fault == "header_drip":
+            self._drip(b"HTTP/1.1 200 OK\r\n" + b"X-Padding: so it goes on\r\n" * 1_000)
 
     def _drip(self, data: bytes) -> None:
-        self._head(200, len(data))
         until = time.monotonic() + self.server.chat.stall_s
         for byte in data:
             if time.monotonic() > until or self.server.chat.closing.is_set():

@@ -46,12 +46,19 @@ def content(body: dict[str, Any], fault: str, key: str, score: float) -> str:
         answer = {"topic": "words", "turns": [turn | {"text": HUGE} for turn in answer["turns"][:1]]}
     if fault == "schema":
         answer = {"title": "not what was asked", "lines": [], "score": "high"}
-    if fault == "key_in_content":
+    if fault in ("key_in_content", "escaped_key"):
         answer = answer | {"topic": key, "key": key}
     text = json.dumps(answer, ensure_ascii=False)
+    if fault == "escaped_key":
+        text = text.replace(key, escaped(key), 1)
     if fault == "fence":
         return f"Here it is:\n```json\n{text}\n```"
     return text[: len(text) * 2 // 3] if fault == "truncated" else text
+
+
+def escaped(key: str) -> str:
+    """The same text to a reader of JSON."""
+    return key.replace("-", "\\u002D").replace("t", "\\u0074")
 
 
 def draft(prompt: str, seed: int, other_language: bool = False) -> dict[str, Any]:

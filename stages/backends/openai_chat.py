@@ -7,8 +7,6 @@ Only what is delivered counts as cost; an endpoint may charge for an answer that
 """
 
 import hashlib
-import json
-import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,17 +16,20 @@ from typing import Any, TypeVar
 
 from schemas.errors import CostLimitError, FolderError, OutageError, RecipeError
 from schemas.recipe import Service
-from stages.backends.openai_completion import Completion, kept_completion, price_usd, read_completion
-from stages.backends.openai_http import MAX_WAIT_S, Endpoint, EndpointTrouble, Refusal
-from stages.backends.openai_schema import Dialect, Form
+from stages.backends.openai_attempts import Attempts, canonical
+from stages.backends.openai_completion import Completion, kept_completion, price_usd
+from stages.backends.openai_http import EndpointTrouble, Refusal, UnansweredError
+from stages.backends.openai_schema import Form
+from stages.backends.openai_settings import MAX_TOKENS, model_name, number, whole_number
 from stages.backends.protocols import Answers
-from stages.backends.rate_limit import RateLimit
+
+QUOTA_S = 600.0
+"""So long a request that gets nothing but 429 is asked again, as its endpoint is alive. Then it is given up; and where
+nobody was answered in that time, so is the run."""
 
 PROBE_ATTEMPTS = 3
 PROBE_TOKENS = 16
-
-FIRST_WAIT_S, WAIT_FACTOR = 0.1, 3.0
-"""Pauses between attempts, where the endpoint asks for none: 0.1, 0.3, 0.9 … s, each ± half."""
+PROBE_QUOTA_S = 10.0
 
 COMMON_TROUBLE = (OutageError, CostLimitError, RecipeError, FolderError)
 """No record's own: it stops the batch."""
@@ -38,50 +39,36 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class UnansweredError(Exception):
-    """This request was not answered, while the endpoint answers others."""
-
-
 class ChatClient:
     """One model behind one endpoint, for many threads. `use` comes before `open`."""
 
     def __init__(self, model: str, temperature: float, max_tokens: int, service: Service) -> None:
-        self.model = model
-        self._temperature = temperature
-        self._max_tokens = max_tokens
+        """Raises RecipeError for settings of the wrong type or out of range."""
+        self.model = model_name(model)
+        self._temperature = number("temperature", temperature, 0.0, 2.0)
+        self._max_tokens = whole_number("max_tokens", max_tokens, 1, MAX_TOKENS)
         self._service = service
-        self._endpoint = Endpoint(service)
-        self._rate = RateLimit(service.requests_per_minute)
-        self._slots = threading.BoundedSemaphore(service.concurrency)
-        self._dialect = Dialect()
+        self._attempts = Attempts(service)
         self._answers: Answers = _NoAnswers()
         self._lock = threading.Lock()
         self._probing = threading.Lock()
         self._batches = 0
-        self._stopped = threading.Event()
-        self._outage: OutageError | None = None
-        self._answered_s = float("-inf")
 
     def use(self, answers: Answers) -> None:
         self._answers = answers
 
     def open(self) -> None:
-        self._endpoint.open()
+        self._attempts.open()
 
     def close(self) -> None:
-        self._endpoint.close()
+        self._attempts.close()
 
     def probe(self) -> None:
         """Ask for one word. Raises OutageError that names endpoint, cause and remedy if there is no answer."""
-        request = {"model": self.model, "messages": [{"role": "user", "content": "Say yes."}]}
         try:
-            self._insist(request | {"max_tokens": PROBE_TOKENS}, None, PROBE_ATTEMPTS)
+            self._ask_a_word(PROBE_QUOTA_S)
         except (EndpointTrouble, Refusal) as cause:
-            raise OutageError(
-                f"{self._service.base_url} does not answer model '{self.model}' a single word: {cause}. Start the "
-                "endpoint or mend 'service.base_url' of the back end, then build again: answers that were paid for "
-                "are kept."
-            ) from None
+            raise self._silence(cause) from None
 
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result | Exception]:
         """`function` over the items, `service.concurrency` at a time; results in order, failures in their places.
@@ -90,8 +77,7 @@ class ChatClient:
         """
         with self._lock:
             if self._batches == 0:
-                self._outage = None
-                self._stopped.clear()
+                self._attempts.resume()
             self._batches += 1
         pool = ThreadPoolExecutor(self._service.concurrency, thread_name_prefix="chat")
         futures = [pool.submit(function, item) for item in items]
@@ -102,7 +88,7 @@ class ChatClient:
             return [_outcome(future.exception()) or future.result() for future in futures]
         except BaseException as error:
             if not isinstance(error, COMMON_TROUBLE):
-                self._stop(None)
+                self._attempts.stop(None)
             raise
         finally:
             pool.shutdown(cancel_futures=True)
@@ -114,17 +100,11 @@ class ChatClient:
 
         Raises UnansweredError for this request alone, and OutageError or CostLimitError for all.
         """
-        request = {
-            "model": self.model,
-            "messages": [dict(message) for message in messages],
-            "temperature": self._temperature,
-            "max_tokens": self._max_tokens,
-            "seed": seed % 2**31,
-        }
-        digest = _digest({**request, "form": form.schema})
+        request = self._request(messages, seed)
+        digest = _digest(request, form)
         if (kept := kept_completion(self._answers.find(digest))) is not None:
             return kept
-        worst_usd = price_usd(self._service, len(_canonical({**request, "form": form.schema})), self._max_tokens)
+        worst_usd = price_usd(self._service, len(canonical({**request, "form": form.schema})), self._max_tokens)
         self._answers.reserve(worst_usd)
         try:
             completion = self._answer(request, form)
@@ -134,78 +114,80 @@ class ChatClient:
         self._answers.keep(digest, asdict(completion), completion.usd, worst_usd)
         return completion
 
+    def disown(self, messages: Sequence[Message], form: Form, seed: int) -> None:
+        """The kept answer to the messages is of no use: who retries what failed is to ask anew."""
+        self._answers.disown(_digest(self._request(messages, seed), form))
+
+    def _request(self, messages: Sequence[Message], seed: int) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "messages": [dict(message) for message in messages],
+            "temperature": self._temperature,
+            "max_tokens": self._max_tokens,
+            "seed": seed % 2**31,
+        }
+
     def _answer(self, request: Mapping[str, Any], form: Form) -> Completion:
         began_s = time.monotonic()
+        cause: EndpointTrouble | Refusal
         try:
-            return self._insist(request, form, self._service.attempts)
+            return self._attempts.insist(request, form, self._service.attempts, QUOTA_S)
         except EndpointTrouble as trouble:
-            self._rule_out_outage(began_s)
-            cause: Exception = trouble
+            cause = trouble
         except Refusal as refusal:
             cause = refusal
+        except OutageError as outage:
+            self._attempts.stop(outage)
+            raise
+        if isinstance(cause, EndpointTrouble) or cause.outage is not None:
+            self._rule_out_outage(began_s, cause)
         raise UnansweredError(f"{self._service.base_url} does not answer this request: {cause}")
 
-    def _rule_out_outage(self, began_s: float) -> None:
-        """Raises OutageError if nobody was answered since `began_s`, and a probe is not either."""
+    def _rule_out_outage(self, began_s: float, cause: EndpointTrouble | Refusal) -> None:
+        """Raises OutageError, and stops all, if the endpoint answers nobody."""
         with self._probing:
-            self._raise_if_stopped()
-            if self._answered_s < began_s:
-                try:
-                    self.probe()
-                except OutageError as outage:
-                    self._stop(outage)
-                    raise
+            self._attempts.raise_if_stopped()
+            outage = self._found_outage(began_s, cause)
+            if outage is not None:
+                self._attempts.stop(outage)
+                raise outage
 
-    def _insist(self, request: Mapping[str, Any], form: Form | None, attempts: int) -> Completion:
-        """The one retry layer. Raises the last attempt's EndpointTrouble, Refusal or OutageError."""
-        from tenacity import Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt, stop_any
-        from tenacity import stop_when_event_set as stop_when
-
-        retrying = Retrying(
-            stop=stop_any(stop_after_attempt(attempts), stop_when(self._stopped)),
-            wait=_pause_s,
-            retry=retry_if_exception_type(EndpointTrouble),
-            sleep=sleep_using_event(self._stopped),
-            reraise=True,
-        )
+    def _found_outage(self, began_s: float, cause: EndpointTrouble | Refusal) -> OutageError | None:
+        """None if others were answered since `began_s`, or a probe is."""
+        answered_s = self._attempts.answered_s
+        if isinstance(cause, EndpointTrouble) and cause.limited:
+            return self._used_up(cause) if time.monotonic() - answered_s > QUOTA_S else None
+        if answered_s >= began_s:
+            return None
         try:
-            return retrying(self._try_once, request, form)
+            self._ask_a_word(0.0)
+        except EndpointTrouble as trouble:
+            return None if trouble.limited else self._silence(trouble)
+        except Refusal as refusal:
+            return self._silence(refusal)
         except OutageError as outage:
-            self._stop(outage)
-            raise
+            return outage
+        return None
 
-    def _try_once(self, request: Mapping[str, Any], form: Form | None) -> Completion:
-        while True:
-            self._rate.wait(self._stopped)
-            self._raise_if_stopped()
-            dialect = self._dialect
-            body = dialect.body(request, form)
-            try:
-                with self._slots:  # batches of several threads share them
-                    text = self._endpoint.post(body)
-                completion = read_completion(text, len(_canonical(body)), self._service)
-            except EndpointTrouble as trouble:
-                if trouble.limited:
-                    self._rate.hold(trouble.wait_s or 0.0)
-                raise
-            except Refusal as refusal:
-                self._answered_s = time.monotonic()
-                simpler = dialect.after(str(refusal), body) if refusal.about_parameters else None
-                if simpler is None:
-                    raise
-                self._dialect = simpler
-                continue
-            self._answered_s = time.monotonic()
-            return completion
+    def _ask_a_word(self, quota_s: float) -> None:
+        request = {"model": self.model, "messages": [{"role": "user", "content": "Say yes."}]}
+        self._attempts.insist(request | {"max_tokens": PROBE_TOKENS}, None, PROBE_ATTEMPTS, quota_s)
 
-    def _stop(self, outage: OutageError | None) -> None:
-        """Nobody waits for another attempt, nor makes one."""
-        self._outage = outage
-        self._stopped.set()
+    def _silence(self, cause: EndpointTrouble | Refusal) -> OutageError:
+        if isinstance(cause, Refusal) and cause.outage is not None:
+            return cause.outage
+        return OutageError(
+            f"{self._service.base_url} does not answer model '{self.model}' a single word: {cause}. Start the "
+            "endpoint or mend 'service.base_url' of the back end, then build again: answers that were paid for "
+            "are kept."
+        )
 
-    def _raise_if_stopped(self) -> None:
-        if self._stopped.is_set():
-            raise self._outage or UnansweredError(f"{self._service.base_url} was not asked: the batch was interrupted")
+    def _used_up(self, cause: EndpointTrouble) -> OutageError:
+        return OutageError(
+            f"{self._service.base_url} has answered nobody for {QUOTA_S:g} s, the quota is used up: {cause}. Build "
+            "again when there is quota, or lower 'service.requests_per_minute' of the back end: answers that were "
+            "paid for are kept."
+        )
 
 
 class _NoAnswers:
@@ -220,6 +202,8 @@ class _NoAnswers:
 
     def release(self, reserved_usd: float) -> None: ...
 
+    def disown(self, digest: str) -> None: ...
+
 
 def _outcome(error: BaseException | None) -> Exception | None:
     if error is not None and not isinstance(error, Exception):
@@ -227,18 +211,5 @@ def _outcome(error: BaseException | None) -> Exception | None:
     return error
 
 
-def _pause_s(state: Any) -> float:
-    """What the endpoint asked for, or longer each time and at random, so that those who failed together part."""
-    asked_s = getattr(state.outcome.exception(), "wait_s", None)
-    if asked_s is not None:
-        return float(asked_s)
-    longest_s: float = min(FIRST_WAIT_S * WAIT_FACTOR ** (state.attempt_number - 1), MAX_WAIT_S)
-    return longest_s * random.uniform(0.5, 1.5)
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(_canonical(value)).hexdigest()
+def _digest(request: Mapping[str, Any], form: Form) -> str:
+    return hashlib.sha256(canonical({**request, "form": form.schema})).hexdigest()

@@ -1,10 +1,11 @@
 """One request to an OpenAI-compatible endpoint, and what its failure means. Nothing is retried here.
 
-The key is read from the environment, is sent, and is scrubbed from all that comes back: it leaves this module in no
-text and in no exception.
+The key is read from the environment, is sent, and is scrubbed from all that comes back, also where JSON escapes
+disguise it: it leaves this module in no text and in no exception.
 """
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -25,7 +26,9 @@ SECRET_CHARACTERS = 8
 
 QUOTED_CHARACTERS = 200
 RETRIED = (408, 409, 429)
-UNPAID = (401, 402, 403)
+UNPAID = (401, 402)
+DOUBTFUL = (403, 404)
+"""No entry for the key, no such model; or a gateway that does not like these words."""
 
 
 class EndpointTrouble(Exception):
@@ -38,11 +41,19 @@ class EndpointTrouble(Exception):
 
 
 class Refusal(Exception):
-    """The endpoint is well and refuses this request; asking again changes nothing."""
+    """The endpoint is well and refuses this request; asking again changes nothing.
 
-    def __init__(self, cause: str, about_parameters: bool = False) -> None:
+    `outage`: what it means if the endpoint refuses everybody so.
+    """
+
+    def __init__(self, cause: str, about_parameters: bool = False, outage: OutageError | None = None) -> None:
         super().__init__(cause)
         self.about_parameters = about_parameters
+        self.outage = outage
+
+
+class UnansweredError(Exception):
+    """This request was not answered, while the endpoint answers others."""
 
 
 class Endpoint:
@@ -51,6 +62,7 @@ class Endpoint:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._key = ""
+        self._spelled: re.Pattern[str] | None = None
         self._client: Any = None
 
     def open(self) -> None:
@@ -58,9 +70,7 @@ class Endpoint:
         something that cannot be one."""
         if self._client is not None:
             return
-        import openai
-
-        from stages.backends.openai_transport import bounded_client
+        from stages.backends.openai_transport import BoundedClient
 
         self._key = os.environ.get(self.service.key_variable, "").strip()
         host = urlsplit(self.service.base_url).hostname or ""
@@ -76,13 +86,23 @@ class Endpoint:
                 f"The environment variable {self.service.key_variable} holds no key: keys are ASCII without spaces. "
                 "Export the key alone."
             )
-        self._client = openai.OpenAI(
-            base_url=self.service.base_url,
-            api_key=self._key or PLACEHOLDER,
-            max_retries=0,  # retries are openai_chat's alone
-            timeout=self.service.timeout_s,
-            http_client=bounded_client(self.service.timeout_s, self.service.concurrency),
-        )
+        self._spelled = _spellings(self._key) if self._key else None
+        self._client = self._connect(BoundedClient(self.service.timeout_s))
+
+    def _connect(self, http_client: Any) -> Any:
+        import httpx2
+        import openai
+
+        try:
+            return openai.OpenAI(
+                base_url=self.service.base_url,
+                api_key=self._key or PLACEHOLDER,
+                max_retries=0,  # retries are openai_attempts' alone
+                timeout=self.service.timeout_s,
+                http_client=http_client,
+            )
+        except httpx2.InvalidURL:
+            raise RecipeError("'service.base_url' of the back end is no address: mend it in the recipe.") from None
 
     def close(self) -> None:
         if self._client is not None:
@@ -103,7 +123,7 @@ class Endpoint:
             raw = self._client.chat.completions.with_raw_response.create(
                 **body, extra_headers={"Accept-Encoding": "identity"}
             )
-            return self._scrub(raw.http_response.content.decode("utf-8", "replace"))
+            return self.scrub(raw.http_response.content.decode("utf-8", "replace"))
         except openai.APIStatusError as error:
             failure = self._judge_status(error.response)
         except openai.APITimeoutError:
@@ -117,24 +137,32 @@ class Endpoint:
         status = int(response.status_code)
         cause = f"HTTP {status}: {self._quote(response.text)}"
         where = self.service.base_url
+        key = f"Check the key in the environment variable {self.service.key_variable}, and the account's credit"
         if status in UNPAID:
-            remedy = f"Check the key in the environment variable {self.service.key_variable}, and the account's credit"
-            return OutageError(f"{where} does not let us in: {cause}. {remedy}, then build again.")
-        if status == 404:
-            remedy = "Check 'settings.model' and 'service.base_url' of the back end"
-            return OutageError(f"{where} does not have what is asked for: {cause}. {remedy}, then build again.")
+            return OutageError(f"{where} does not let us in: {cause}. {key}, then build again.")
+        if status in DOUBTFUL:
+            remedy = key if status == 403 else "Check 'settings.model' and 'service.base_url' of the back end"
+            refused = "does not let us in" if status == 403 else "does not have what is asked for"
+            return Refusal(cause, outage=OutageError(f"{where} {refused}: {cause}. {remedy}, then build again."))
         if status in RETRIED or status >= 500:
             return EndpointTrouble(cause, asked_wait_s(response.headers), limited=status == 429)
         return Refusal(cause, about_parameters=status in (400, 422))
 
-    def _scrub(self, text: str) -> str:
-        if len(self._key) >= SECRET_CHARACTERS:
-            return text.replace(self._key, "[key]")
-        return text.replace(f"Bearer {self._key}", "Bearer [key]") if self._key else text
+    def scrub(self, text: str) -> str:
+        """The text without the key, however JSON may have spelled it, inside a text inside JSON as well."""
+        if self._spelled is None:
+            return text
+        return self._spelled.sub("[key]" if len(self._key) >= SECRET_CHARACTERS else "Bearer [key]", text)
 
     def _quote(self, text: str) -> str:
         """Scrubbed before it is cut, so that no half of the key is left; one line."""
-        return " ".join(self._scrub(text).split())[:QUOTED_CHARACTERS]
+        return " ".join(self.scrub(text).split())[:QUOTED_CHARACTERS]
+
+
+def _spellings(key: str) -> re.Pattern[str]:
+    """Each character as it is, behind a backslash or some, or as \\u and its number."""
+    secret = key if len(key) >= SECRET_CHARACTERS else f"Bearer {key}"
+    return re.compile("".join(rf"\\{{0,8}}(?:{re.escape(c)}|(?<=\\)(?i:u{ord(c):04x}))" for c in secret))
 
 
 def asked_wait_s(headers: Mapping[str, str]) -> float | None:

@@ -12,6 +12,7 @@ from stages.backends.openai_completion import Completion
 from stages.backends.openai_prompts import Prompts
 from stages.backends.openai_replies import mended, read_reply, short
 from stages.backends.openai_schema import form_of
+from stages.backends.openai_settings import number
 from stages.backends.protocols import Answers, ScriptVerdict, Usage
 
 REASON_CHARACTERS = 300
@@ -44,7 +45,7 @@ class OpenAIJudge:
         *,
         service: Service,
     ) -> None:
-        self._minimum_score = minimum_score
+        self._minimum_score = number("minimum_score", minimum_score, 0.0, 1.0)
         self._prompts = Prompts("judge")
         self._form = form_of(_Verdict)
         self._client = ChatClient(model, temperature, max_tokens, service)
@@ -85,10 +86,13 @@ class OpenAIJudge:
         except ValueError as error:
             problem = short(error)
         request = self._prompts.render(script.plan.language, "mend", problem=problem)
-        second = self._client.ask(mended(messages, first, request), self._form, seed)
+        again = mended(messages, first, request)
+        second = self._client.ask(again, self._form, seed)
         try:
             return self._verdict(second, first.usage + second.usage)
         except ValueError as error:
+            for unfit in (messages, again):
+                self._client.disown(unfit, self._form, seed)
             raise ValueError(
                 f"two verdicts of {self._client.model} cannot be read; the second: {short(error)}"
             ) from None

@@ -108,10 +108,13 @@ class OpenAIWriter:
         if problem is None:
             return Written(script, first.usage)
         request = self._prompts.render(plan.language, "mend", problem=short(problem))
-        second = self._client.ask(mended(messages, first, request), self._form, plan.seed)
+        again = mended(messages, first, request)
+        second = self._client.ask(again, self._form, plan.seed)
         try:
             return Written(self._script(plan, second), first.usage + second.usage)
         except ValueError as error:
+            for unfit in (messages, again):
+                self._client.disown(unfit, self._form, plan.seed)
             raise ValueError(
                 f"two answers of {self._client.model} cannot be read; the second: {short(error)}"
             ) from None

@@ -14,18 +14,31 @@ class RateLimit:
         self._interval_s = 60.0 / per_minute if per_minute else 0.0
         self._slack_s = max(0.0, BURST_S - self._interval_s)
         self._next_s = 0.0
+        self._held_until_s = 0.0
         self._lock = threading.Lock()
 
     def wait(self, stop: threading.Event) -> None:
         """Returns when the next request may be sent, or at once when `stop` is set."""
-        with self._lock:
-            now_s = time.monotonic()
-            turn_s = max(self._next_s, now_s - self._slack_s)
-            self._next_s = turn_s + self._interval_s
-        if turn_s > now_s:
-            stop.wait(turn_s - now_s)
+        turn_s = self._turn()
+        while not stop.is_set():
+            if (pause_s := turn_s - time.monotonic()) > 0.0:
+                stop.wait(pause_s)
+                continue
+            with self._lock:
+                held = turn_s < self._held_until_s
+            if not held:
+                return
+            turn_s = self._turn()  # a hold came while this one waited: its turn is void
 
     def hold(self, seconds: float) -> None:
-        """No request for so long: a 429 is about everybody who asks, not about the one who got it."""
+        """No request for so long, from who waits already neither: a 429 is about everybody who asks."""
         with self._lock:
-            self._next_s = max(self._next_s, time.monotonic() + seconds)
+            self._held_until_s = max(self._held_until_s, time.monotonic() + seconds)
+            self._next_s = max(self._next_s, self._held_until_s)
+
+    def _turn(self) -> float:
+        """When the caller may send, on the monotonic clock; never before the end of a hold."""
+        with self._lock:
+            turn_s = max(self._next_s, time.monotonic() - self._slack_s)
+            self._next_s = turn_s + self._interval_s
+            return turn_s

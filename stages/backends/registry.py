@@ -20,8 +20,8 @@ BACKENDS: dict[tuple[str, str], str] = {
 }
 
 EXTRAS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
-    ("script", "openai"): ("openai", ("openai", "jinja2", "tenacity")),
-    ("script_judge", "openai"): ("openai", ("openai", "jinja2", "tenacity")),
+    ("script", "openai"): ("openai", ("openai", "httpx2", "jinja2", "tenacity")),
+    ("script_judge", "openai"): ("openai", ("openai", "httpx2", "jinja2", "tenacity")),
 }
 """(capability, name) -> the extra of the distribution that brings a back end's packages, and those packages' names."""
 

@@ -50,6 +50,9 @@ SORTS = {
     "card": Sort("corpus/README.md", unverified=("flip", "truncate"), untold=tuple(FAULTS)),
 }
 
+PAID = {"answer": Sort("corpus.work/answers/*/*.json"), "spending": Sort("corpus.work/spending-*.json")}
+"""What else there is where an endpoint writes the scripts."""
+
 
 def damage(folder: Path, sort: Sort, fault: str, seed: str) -> Path:
     """Do a fault to one file of a sort, both chosen by the seed; returns the file's path."""

@@ -17,6 +17,9 @@ from apache_beam.runners.dataflow.internal.apiclient import DataflowApplicationC
 from pipelines.flex_template import GRAPHS, launch, parser
 from pipelines.runners import check_options, unknown_options
 from schemas.errors import FolderError, RecipeError
+from schemas.recipe import Recipe
+from tests import fakes
+from tests.chat_server import ChatServer
 from tests.pipelines import processes
 from tests.pipelines.conftest import fake_recipe_data
 from tests.pipelines.memory_filesystem import MemoryFileSystem, stored
@@ -179,6 +182,39 @@ def test_a_phase_before_its_turn_is_refused(launch_phase: Launch) -> None:
     launch_phase("write")
     with pytest.raises(FolderError, match="the duplicates graph has not finished"):
         launch_phase("perform")
+
+
+def test_what_the_cost_limit_left_out_is_left_out_of_the_later_graphs(
+    launch_phase: Launch, build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notes of what was not attempted stay until the write graph is launched again."""
+    monkeypatch.setenv("TEST_KEY", "sk-test-0123456789abcdef")
+    prices = {"usd_per_million_prompt_tokens": 1.0, "usd_per_million_completion_tokens": 1.0}
+    with ChatServer() as server:
+        service = {"base_url": server.url, "key_variable": "TEST_KEY", "concurrency": 1} | prices
+        script = {"name": "openai", "settings": {"model": "m", "max_tokens": 200}, "service": service}
+        data = fake_recipe_data(chunk_dialogues=2, backends=fakes.BACKENDS | {"script": script})
+        build(Recipe.model_validate(data), out="memory://b/whole", work="memory://b/whole.work")
+        data["run"] = {"max_cost_usd": 0.9 * server.usd}
+        recipe = processes.write_recipe(tmp_path / "dear.toml", data)
+        MemoryFileSystem.stored["memory://a/recipe.toml"] = recipe.read_bytes()
+        for phase in GRAPHS:
+            assert launch_phase(phase) is not None
+        launched = stored("memory://a/corpus")
+        notes = [name for name in stored("memory://a/work") if name.startswith("not-attempted-")]
+        asked = server.counts["requests"]
+        MemoryFileSystem.stored[f"memory://a/work/{notes[0]}"] = b""
+        with pytest.raises(FolderError, match=rf"{notes[0]}: empty.*; launch --phase=write again"):
+            launch_phase("assemble")
+        MemoryFileSystem.stored.pop(f"memory://a/work/{notes[0]}")
+        with pytest.raises(FolderError, match="the write graph has not finished"):
+            launch_phase("assemble")
+        build(Recipe.model_validate(data), out="memory://b/corpus", work="memory://b/work")
+        assert launch_phase("write") is not None  # it tries again
+        assert server.counts["requests"] > asked
+    books = json.loads(launched["manifest.json"])["books"]
+    assert sum(account["dialogues"]["not attempted"] for account in books.values()) == 2 * len(notes) > 0
+    assert launched == stored("memory://b/corpus")
 
 
 def test_an_option_of_a_newer_launcher_does_not_stop_it(launch_phase: Launch) -> None:

@@ -13,6 +13,7 @@ from pipelines.build import Build
 from pipelines.replay import replay
 from schemas.errors import FolderError
 from stages import score_pitch
+from stages.backends.protocols import ScriptVerdict
 from stages.plan_dialogues import plan_dialogues
 from tests import fakes
 from tests.pipelines import processes
@@ -95,6 +96,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return processes.digests(out, work_of(out))
 
 
+@pytest.fixture
+def well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No fake is broken, whatever `broken` does."""
+    monkeypatch.delenv(fakes.FAULTS, raising=False)
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any]]:
     """A corpus in which every case has befallen a dialogue of its own: folder and manifest. The fakes stay broken."""
@@ -155,6 +162,7 @@ def test_a_voice_that_is_no_number_kills_the_dialogues_of_its_character(
     assert replay(str(work_of(out)), SPARE).same
 
 
+@pytest.mark.usefixtures("well")
 def test_praat_breaking_on_one_take_costs_that_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     take_id = f"{SPARE}-t01-a0"
     track_f0 = score_pitch.track_f0
@@ -171,6 +179,43 @@ def test_praat_breaking_on_one_take_costs_that_take(tmp_path: Path, monkeypatch:
     assert replay(str(work_of(out)), take_id).same
 
 
+@pytest.mark.usefixtures("well")
+def test_a_refused_build_does_not_change_what_replay_does(tmp_path: Path) -> None:
+    out = tmp_path / "corpus"
+    run(out)
+    other = recipe().model_copy(update={"seed": 99})
+    with pytest.raises(FolderError, match=r"seed \(5 -> 99\)"):
+        Build(other, str(out), str(work_of(out)), workers=0).run()
+    again = replay(str(work_of(out)), SPARE)
+    assert (again.same, again.changed) == (True, ())
+
+
+@pytest.mark.usefixtures("well")
+def test_replay_says_what_has_changed_since(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "corpus"
+    run(out)
+    monkeypatch.setattr(fakes.CountingCodec, "fingerprint", "fake-2")
+    again = replay(str(work_of(out)), f"{SPARE}-t01-a0")
+    assert again.changed == ("back end: codec",)
+    assert "changed since the build: back end: codec" in str(again)
+
+
+@pytest.mark.usefixtures("well")
+def test_replay_of_a_rejected_script_compares_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "corpus"
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            fakes.FakeJudge, "judge", lambda self, scripts: [ScriptVerdict("judge: dull", 0.1)] * len(scripts)
+        )
+        run(out)
+        again = replay(str(work_of(out)), SPARE)
+        assert again.same
+        assert "in the build: rejected: judge: dull" in str(again)
+    assert "it differs in: status, reason, score" in str(replay(str(work_of(out)), SPARE))
+    with pytest.raises(FolderError, match="its dialogue is rejected: judge: dull"):
+        replay(str(work_of(out)), f"{SPARE}-t01-a0")
+
+
 def test_replay_of_what_went_well_is_the_same_and_names_what_it_cannot_find(
     broken: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,5 +226,7 @@ def test_replay_of_what_went_well_is_the_same_and_names_what_it_cannot_find(
         replay(work, "conversation-en-train-000099")
     with pytest.raises(FolderError, match="an attempt before it passed"):
         replay(work, f"{SPARE}-t01-a1")
+    with pytest.raises(FolderError, match="its dialogue has 2 turns, counted from 0"):
+        replay(work, f"{SPARE}-t07-a0")
     with pytest.raises(FolderError, match=r"not a work folder of ours"):
         replay(str(broken[0]), SPARE)

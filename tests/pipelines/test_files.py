@@ -75,11 +75,22 @@ def test_digests_come_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_sweep_takes_only_what_writers_left(tmp_path: Path) -> None:
-    (tmp_path / "shards").mkdir()
-    for name in (".a.123.tmp", "shards/.b.456.tmp", "a.tmp", ".hidden"):
+    for folder in ("shards", "answers/3f"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in (".a.123.tmp", "shards/.b.456.tmp", "answers/3f/.c.789.tmp", "a.tmp", ".hidden"):
         (tmp_path / name).write_text("x")
     files.sweep(str(tmp_path))
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()) == [".hidden", "a.tmp"]
+
+
+def test_bytes_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, bool]] = []
+    path = tmp_path / "a"
+    monkeypatch.setattr(
+        files.os, "fsync", lambda number: synced.append((files.os.fstat(number).st_size, path.exists()))
+    )
+    files.write_bytes(str(path), b"words")
+    assert synced == [(5, False)]
 
 
 def test_writing_goes_through_beam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

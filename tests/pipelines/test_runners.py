@@ -1,5 +1,6 @@
 """The same bytes on whatever runs the graphs and wherever files lie, and one paragraph for options that cannot be."""
 
+import json
 import os
 import resource
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +23,11 @@ from pipelines.manifests import Manifest
 from pipelines.runners import check_options, perform_hints, run_graph, watching
 from pipelines.trouble import disk_errors
 from schemas.errors import RecipeError
+from tests import fakes
 from tests.pipelines import processes
 from tests.pipelines.conftest import fake_recipe_data
 from tests.pipelines.memory_filesystem import MemoryFileSystem, stored
+from tests.pipelines.test_dead_letters import FAULTED
 
 PATIENCE_S = 120.0
 
@@ -209,6 +213,34 @@ def test_an_interrupted_build_cancels_its_job(
     assert main(["build", str(recipe), "--out", str(tmp_path / "corpus"), "--", *options]) == 130
     assert EndlessRunner.cancelled
     assert "troupe: interrupted" in capsys.readouterr().err
+
+
+HANGS = {
+    "write": {"script": {"conversation-en-train-000001": "hang"}},
+    "perform": {"speech": {"conversation-en-train-000001-t01-a0": "hang"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("phase", "options"), [("write", ["--workers", "1"]), ("perform", ["--", "--runner=FnApiRunner"])]
+)
+def test_ctrl_c_in_the_middle_of_a_graph_is_one_line(
+    recipe: Path, plain: Path, tmp_path: Path, phase: str, options: list[str]
+) -> None:
+    """Beam makes a crash of an interrupt inside a step: the real thing, where a back end hangs. Then gone on with."""
+    faults, out = tmp_path / "faults.json", tmp_path / "corpus"
+    faults.write_text(json.dumps({name: {} for name in FAULTED} | HANGS[phase]))
+    process = processes.command(["build", str(recipe), "--out", str(out), *options], env={fakes.FAULTS: str(faults)})
+    work, first = out.with_name("corpus.work"), {"write": "scripts-*.json", "perform": "chunk-*.json"}[phase]
+    processes.wait_until(lambda: list(work.glob(first)), process, f"the first chunk of {phase}")
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    code, _, err = processes.finish(process, PATIENCE_S)
+    assert code == 130, err
+    said = [line for line in err.splitlines() if line and not line.startswith(tuple(f"{bar}:" for bar in HANGS))]
+    assert said == ["troupe: interrupted; finished chunks are kept: go on with the same command, less any --restart."]
+    assert main(["build", str(recipe), "--out", str(out), "--workers", "0"]) == 0
+    assert digests(out) == digests(plain)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import pytest
 
 from pipelines.answers import spent
 from pipelines.build import Build
+from pipelines.command_line import main
 from pipelines.remarks import costs, shortfalls
 from pipelines.replay import replay
 from pipelines.write import cut, deal
-from schemas.errors import OutageError
+from schemas.errors import OutageError, RecipeError
 from schemas.recipe import Recipe
 from stages.plan_dialogues import plan_dialogues
 from tests import fakes
@@ -146,6 +147,47 @@ def test_a_script_that_no_one_can_read_is_dead_and_replay_finds_the_same_answer(
     asked = server.counts["requests"]
     assert replay(f"{out}.work", letter["record_id"]).same
     assert server.counts["requests"] == asked
+
+
+def test_retry_dead_asks_anew_where_the_kept_answers_were_of_no_use(server: ChatServer, tmp_path: Path) -> None:
+    run(recipe(server), tmp_path / "faultless")
+    out = tmp_path / "corpus"
+    server.faults.forced = ["schema"] * 5  # five are asked first, and one of them is unlucky twice
+    dead = run(recipe(server), out)["dead"]
+    assert dead
+    asked = server.counts["requests"]
+    assert run(recipe(server), out, restart="write")["dead"] == dead
+    assert server.counts["requests"] == asked
+    assert run(recipe(server), out, retry_dead=True)["dead"] == []
+    assert server.counts["requests"] == asked + len(dead)
+    assert digests(out) == digests(tmp_path / "faultless")
+
+
+def test_until_scripts_says_what_is_dead_or_left_out(
+    server: ChatServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = processes.write_recipe(tmp_path / "scripts.toml", recipe_data(server))
+    arguments = ["build", str(file), "--out", str(tmp_path / "corpus"), "--until", "scripts"]
+    assert main(arguments) == 0
+    assert "12 written, 0 rejected, 0 dead, 0 not attempted scripts" in capsys.readouterr().out
+    server.reply = "I would rather not."
+    assert main([*arguments[:3], str(tmp_path / "dead"), *arguments[4:]]) == 1
+    said = capsys.readouterr().out
+    assert "0 written, 0 rejected, 12 dead, 0 not attempted scripts" in said
+    assert "12 dead letters; the first: WriteScripts on conversation-" in said
+    poor = processes.write_recipe(tmp_path / "poor.toml", recipe_data(server, run={"max_cost_usd": 0.0}))
+    assert main(["build", str(poor), "--out", str(tmp_path / "poor"), "--until", "scripts"]) == 1
+    shown = capsys.readouterr()
+    assert "0 written, 0 rejected, 0 dead, 12 not attempted scripts" in shown.out
+    assert "12 dialogues were not attempted" in shown.err
+
+
+def test_a_limit_on_what_has_no_price_is_refused(server: ChatServer, tmp_path: Path) -> None:
+    unpriced = {key: value for key, value in service(server).items() if key not in PRICES}
+    backends = fakes.BACKENDS | {"script": {"name": "openai", "settings": {"model": "m"}, "service": unpriced}}
+    with pytest.raises(RecipeError, match=r"run\.max_cost_usd: backends\.script\.service names no price"):
+        run(fake_recipe(backends=backends, run={"max_cost_usd": 1.0}), tmp_path / "corpus")
+    assert server.counts["requests"] == 0
 
 
 def test_one_hand_keeps_the_endpoint_busy(server: ChatServer) -> None:

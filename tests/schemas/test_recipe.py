@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import RecipeError
-from schemas.recipe import SECONDS_PER_DIALOGUE, Recipe, load_recipe
+from schemas.recipe import SECONDS_PER_DIALOGUE, Recipe, Service, load_recipe
 
 MINIMAL = 'name = "small"\n[kinds.conversation]\ndialogues = 6\n'
 
@@ -75,3 +75,28 @@ def test_not_toml_and_not_there(tmp_path: Path) -> None:
     assert "not valid TOML" in refusal(tmp_path, "name = ")
     with pytest.raises(RecipeError, match="cannot read the recipe: No such file"):
         load_recipe(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://[::1", "http://h:port/v1", "http://h:99999/v1", "http:///v1", "https://h/v1?key=hidden", "https://h/#hidden",
+        "https://hidden@h/v1", "ftp://h/v1",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_unquoted(tmp_path: Path, address: str) -> None:
+    said = refusal(tmp_path, MINIMAL + f'[backends.script]\nname = "openai"\nservice = {{ base_url = "{address}" }}\n')
+    assert "'backends.script.service.base_url': " in said
+    assert "hidden" not in said
+    assert "port" not in said.replace("a port where needed", "")
+
+
+def test_addresses_with_ports_and_paths_are_taken() -> None:
+    for address in ("http://[::1]:8000/v1", "https://api.example.com", "http://localhost:1/a/b/"):
+        assert Service(base_url=address).base_url == address
+
+
+@pytest.mark.parametrize("setting", ["timeout_s = 1e9", "timeout_s = 0", "requests_per_minute = 0.01"])
+def test_a_service_has_bounds(tmp_path: Path, setting: str) -> None:
+    said = refusal(tmp_path, MINIMAL + f'[backends.script]\nname = "openai"\nservice = {{ {setting} }}\n')
+    assert f"'backends.script.service.{setting.split()[0]}': Input should be " in said

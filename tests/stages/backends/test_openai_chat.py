@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from pipelines.answers import FileAnswers, spent
-from schemas.errors import CostLimitError, OutageError
+from schemas.errors import CostLimitError, OutageError, RecipeError
 from schemas.recipe import Service
-from stages.backends.openai_chat import ChatClient, UnansweredError
+from stages.backends import openai_chat
+from stages.backends.openai_chat import ChatClient
+from stages.backends.openai_http import UnansweredError
 from stages.backends.openai_schema import Form
 from tests.chat_faults import TRANSPORT
 from tests.chat_server import ChatServer
@@ -67,6 +69,98 @@ def test_a_429_is_waited_for_by_all(server: ChatServer, client: Any) -> None:
     assert all(isinstance(answer.content, str) for answer in ask_all(chat, ["a", "b"]))
     first, second, _ = server.times
     assert 0.6 <= second - first < 1.0
+
+
+def test_a_429_that_asks_for_no_pause_uses_up_no_attempts(server: ChatServer, client: Any) -> None:
+    server.faults.forced, server.retry_after = ["429"] * 4, "0"
+    began_s = time.monotonic()
+    (answer,) = ask_all(client(attempts=1), ["a"])
+    assert answer.content
+    assert time.monotonic() - began_s >= 0.5 * (0.1 + 0.3 + 0.9 + 2.7)
+
+
+def test_a_quota_that_is_used_up_stops_all(server: ChatServer, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_chat, "QUOTA_S", 0.6)
+    server.faults.forced, server.retry_after = ["429"] * 1000, "0"
+    with pytest.raises(
+        OutageError, match=rf"^{server.url} has answered nobody for 0.6 s, the quota is used up: HTTP 429"
+    ):
+        ask_all(client(concurrency=2), [str(number) for number in range(50)])
+    assert server.counts["requests"] < 20
+
+
+def test_who_alone_gets_429_fails_alone(server: ChatServer, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_chat, "QUOTA_S", 0.6)
+    server.forbidden, server.latency_s = {"bad": 429}, 0.02
+    chat = client(concurrency=2)
+    answers = ask_all(chat, ["bad", *map(str, range(150))])
+    assert isinstance(answers[0], UnansweredError)
+    assert "HTTP 429" in str(answers[0])
+    assert all(answer.content for answer in answers[1:])
+
+
+def test_an_endpoint_that_answers_the_probe_with_429_is_alive(server: ChatServer, client: Any) -> None:
+    server.faults.forced, server.poison = ["", "", "", "429"], "bad"
+    (error,) = ask_all(client(), ["bad"])
+    assert isinstance(error, UnansweredError)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_words_that_a_gateway_forbids_fail_alone(status: int, server: ChatServer, client: Any) -> None:
+    server.forbidden = {"bad": status}
+    answers = ask_all(client(concurrency=1), ["good", "bad", "fine"])
+    assert [type(answer).__name__ for answer in answers] == ["Completion", "UnansweredError", "Completion"]
+    assert f"HTTP {status}" in str(answers[1])
+
+
+@pytest.mark.parametrize(("status", "words"), [(403, "does not let us in"), (404, "does not have what is asked for")])
+def test_who_lets_nobody_in_is_an_outage(status: int, words: str, server: ChatServer, client: Any) -> None:
+    server.forbidden = {"": status}
+    with pytest.raises(OutageError, match=rf"^{server.url} {words}: HTTP {status}: .*then build again"):
+        ask_all(client(concurrency=1), ["a", "b"])
+    assert server.counts["requests"] == 2  # the first, and a probe
+
+
+def test_an_answer_of_another_shape_is_paid_for_once(server: ChatServer, client: Any) -> None:
+    server.shape = {"choices": [{"text": "yes"}]}
+    (error,) = ask_all(client(), ["a"])
+    assert isinstance(error, UnansweredError)
+    assert "a chat completion of another shape: choices.0.message: Field required" in str(error)
+    assert server.counts["requests"] == 1
+
+
+def test_headers_that_drip_cost_one_time_out(server: ChatServer, client: Any) -> None:
+    server.stall_s, server.faults.forced = 30.0, ["header_drip"]
+    began_s = time.monotonic()
+    assert ask_all(client(), ["a"])[0].content
+    assert 0.5 <= time.monotonic() - began_s < 1.5
+
+
+def test_disowned_answers_are_asked_anew_by_who_retries_and_found_by_all_others(
+    server: ChatServer, client: Any, tmp_path: Path
+) -> None:
+    chat = client(FileAnswers(str(tmp_path), None))
+    ask_all(chat, ["a", "b"])
+    chat.disown(messages("a"), FORM, 1)
+    ask_all(client(FileAnswers(str(tmp_path), None)), ["a", "b"])
+    assert server.counts["requests"] == 2
+    ask_all(client(FileAnswers(str(tmp_path), None, retry_unfit=True)), ["a", "b"])
+    assert server.counts["requests"] == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (("", 1.0, 9), "model"), ((3, 1.0, 9), "model"), (("a b", 1.0, 9), "model"),
+        (("m", "hot", 9), "temperature"), (("m", 2.1, 9), "temperature"), (("m", float("nan"), 9), "temperature"),
+        (("m", True, 9), "temperature"),
+        (("m", 1.0, 0), "max_tokens"), (("m", 1.0, 10**7), "max_tokens"), (("m", 1.0, 9.5), "max_tokens"),
+        (("m", 1.0, True), "max_tokens"),
+    ],
+)  # fmt: skip
+def test_settings_are_checked(settings: tuple[Any, Any, Any], name: str) -> None:
+    with pytest.raises(RecipeError, match=rf"^'settings.{name}' of the back end 'openai' is not "):
+        ChatClient(*settings, Service())
 
 
 def test_a_poisoned_request_fails_alone(server: ChatServer, client: Any) -> None:

@@ -5,12 +5,12 @@ import pytest
 
 from schemas.recipe import Service
 from stages.backends.openai_completion import Completion, kept_completion, read_completion
-from stages.backends.openai_http import EndpointTrouble
+from stages.backends.openai_http import EndpointTrouble, Refusal
 
 SERVICE = Service(usd_per_million_prompt_tokens=2.0, usd_per_million_completion_tokens=10.0)
 
 
-def envelope(content: str | None, finish_reason: str | None = "stop", **more: Any) -> str:
+def envelope(content: Any, finish_reason: str | None = "stop", **more: Any) -> str:
     return json.dumps({"choices": [{"message": {"content": content}, "finish_reason": finish_reason}]} | more)
 
 
@@ -23,6 +23,19 @@ def envelope(content: str | None, finish_reason: str | None = "stop", **more: An
         ),
         (envelope("说", "length"), Completion("说", True, 50, 3, 0.00013)),
         (envelope("yes", None, usage=None), Completion("yes", False, 50, 3, 0.00013)),
+        (
+            envelope("yes", usage={"prompt_tokens": 9.25, "completion_tokens": 2.0}),
+            Completion("yes", False, 10, 2, 4e-5),
+        ),
+        (
+            envelope("yes", usage={"prompt_tokens": -1, "completion_tokens": 1e300}),
+            Completion("yes", False, 50, 3, 0.00013),
+        ),
+        (envelope("yes", usage=["?"]), Completion("yes", False, 50, 3, 0.00013)),
+        (
+            envelope([{"type": "text", "text": "y"}, {"type": "image"}, {"text": "es"}]),
+            Completion("yes", False, 50, 3, 0.00013),
+        ),
         (envelope(None, "content_filter", usage={"prompt_tokens": 5}), Completion("", False, 5, 0, 0.00001)),
     ],
 )
@@ -38,10 +51,8 @@ def test_a_completion_is_read_and_priced(text: str, completion: Completion) -> N
     [
         "",
         "<html>oh\nno</html>",
-        "[]",
-        '{"choices": []}',
         '{"error": {"message": "overloaded"}}',
-        envelope("x", usage={"prompt_tokens": -1}),
+        '{"choices": [], "error": "overloaded"}',
         envelope("x")[:-5],
         "[" * 100_000,
     ],
@@ -51,6 +62,23 @@ def test_what_is_no_completion_is_trouble(text: str) -> None:
         read_completion(text, 50, SERVICE)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("[]", "answer: Input should be a valid dictionary"),
+        ('{"choices": []}', "choices: List should have at least 1 item"),
+        (envelope(3), "choices.0.message.content.str: Input should be a valid string"),
+        (envelope([[1]]), "choices.0.message.content.str: Input should be a valid string"),
+        ('{"choices": [{"delta": {}}]}', "choices.0.message: Field required"),
+    ],
+)
+def test_json_of_another_shape_is_refused_and_named(text: str, cause: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        read_completion(text, 50, SERVICE)
+    assert str(caught.value).startswith(f"a chat completion of another shape: {cause}")
+    assert str(caught.value).endswith(f": {text}")
 
 
 def test_only_answers_of_ours_are_taken_for_kept() -> None:

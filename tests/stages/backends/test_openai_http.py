@@ -1,3 +1,4 @@
+import json
 import logging
 import re
 import time
@@ -28,13 +29,14 @@ def endpoint(server: ChatServer, **changes: Any) -> Endpoint:
         ("500", 'HTTP 500: {"error": {"message": "out of memory"}}'),
         ("echo_key", 'HTTP 500: {"error": {"message": "cannot serve Bearer [key]"}}'),
         ("drip", "no whole answer within 0.5 s"),
+        ("header_drip", "no whole answer within 0.5 s"),
         ("timeout", "no whole answer within 0.5 s"),
         ("cut", "RemoteProtocolError: peer closed connection without sending complete message body"),
     ],
 )
 def test_trouble_has_a_cause(fault: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", KEY)
-    with ChatServer() as server:
+    with ChatServer(stall_s=20.0) as server:
         began_s = time.monotonic()
         server.faults.forced = [fault]
         with pytest.raises(EndpointTrouble, match=f"^{re.escape(cause)}") as caught:
@@ -72,6 +74,33 @@ def test_the_key_is_scrubbed_from_answers(monkeypatch: pytest.MonkeyPatch, every
         server.faults.forced = ["html"]
         assert endpoint(server).post(BODY) == "<html><body>Gateway for Bearer [key]</body></html>"
     assert KEY not in everything_logged.text
+
+
+def test_the_key_is_scrubbed_however_json_spells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = 'sk-te/st"01\\23456789'
+    monkeypatch.setenv("TEST_KEY", key)
+    with ChatServer() as server:
+        opened = endpoint(server)
+    coded = "".join(f"\\u{ord(c):04X}" for c in key)
+    slashed = json.dumps(key)[1:-1].replace("/", "\\/")
+    for text in (key, slashed, coded, json.dumps(slashed)[1:-1], json.dumps(coded)[1:-1], key[:5] + coded[30:]):
+        assert opened.scrub(f"a {text} b") == "a [key] b"
+    for text in ("sk-te/st", "\\" * 100_000, coded[:-1]):
+        assert opened.scrub(text) == text
+
+
+@pytest.mark.parametrize(("status", "words"), [(403, "does not let us in"), (404, "does not have what is asked for")])
+def test_a_doubtful_refusal_says_what_it_could_mean(status: int, words: str) -> None:
+    with ChatServer() as server:
+        server.forbidden = {"hello": status}
+        with pytest.raises(Refusal, match=f"^HTTP {status}: ") as caught:
+            endpoint(server).post(BODY)
+        assert str(caught.value.outage).startswith(f"{server.url} {words}: HTTP {status}: ")
+
+
+def test_an_address_that_only_the_client_refuses_is_the_recipes_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RecipeError, match=r"^'service.base_url' of the back end is no address"):
+        Endpoint(Service(base_url="http://a" + "\x7f" + "b/v1", key_variable="TEST_KEY")).open()
 
 
 def test_a_refusal_is_no_trouble() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from schemas.errors import RecipeError
 from schemas.recipe import BackendChoice, Service
 from schemas.script import Language, Script
 from stages.backends.openai_judge import OpenAIJudge
@@ -85,6 +86,14 @@ def test_two_such_verdicts_fail_this_script_alone(server: ChatServer) -> None:
     (error,) = opened(server).judge([written(1, "en")[0]])
     assert isinstance(error, ValueError)
     assert str(error).startswith("two verdicts of m cannot be read; the second: score: Input should be a valid number")
+
+
+@pytest.mark.parametrize("score", ["high", 1.5, -0.1, True])
+def test_the_least_score_is_checked(score: Any, server: ChatServer) -> None:
+    with pytest.raises(
+        RecipeError, match=r"^'settings.minimum_score' of the back end 'openai' is not a number from 0 to 1"
+    ):
+        opened(server, minimum_score=score)
 
 
 def test_a_long_reason_is_cut_to_one_line(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,21 @@ def test_two_answers_that_cannot_be_read_fail_this_plan_alone(server: ChatServer
     assert isinstance(sound, Written)
 
 
+def test_two_such_answers_are_asked_for_anew_by_who_retries(server: ChatServer, tmp_path: Path) -> None:
+    def results(retry: bool) -> list[Written | Exception]:
+        return opened(server, FileAnswers(str(tmp_path), None, retry)).write([plan(1)])
+
+    server.faults.forced = ["schema", "schema"]
+    assert isinstance(results(retry=False)[0], ValueError)
+    assert isinstance(results(retry=False)[0], ValueError)
+    assert server.counts["requests"] == 2
+    mended = results(retry=True)
+    assert isinstance(mended[0], Written)
+    assert server.counts["requests"] == 3
+    assert results(retry=False) == results(retry=True) == mended
+    assert server.counts["requests"] == 3
+
+
 def test_a_rule_broken_twice_is_left_to_the_judge(server: ChatServer) -> None:
     server.faults.forced = ["language", "language"]
     (result,) = opened(server).write([plan(1)])
@@ -152,7 +167,7 @@ def test_the_key_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.setenv("TEST_KEY", KEY)
     for name in ["", *logging.root.manager.loggerDict]:
         caplog.set_level(logging.DEBUG, name)
-    kinds = ("echo_key", "html", "key_in_content")
+    kinds = ("echo_key", "html", "key_in_content", "escaped_key")
     with ChatServer(faults=0.6, seed=1, kinds=kinds) as server:
         results = opened(server, FileAnswers(str(tmp_path), None), timeout_s=10.0).write(PLANS[:20])
         assert set(server.counts) == {"requests", *kinds}

@@ -37,6 +37,22 @@ def test_a_hold_is_for_all() -> None:
     assert timed(limit, 4) < 0.1
 
 
+def test_a_hold_is_for_those_too_who_wait_already() -> None:
+    limit = RateLimit(60 * 10)  # one each 0.1 s, and 10 at once after a second
+    timed(limit, 10)
+    turns: list[float] = []
+    stop = threading.Event()
+    began_s = time.monotonic()
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            pool.submit(lambda: (limit.wait(stop), turns.append(time.monotonic() - began_s)))
+        time.sleep(0.02)
+        limit.hold(0.5)
+    turns.sort()
+    assert 0.5 <= turns[0] < 0.7
+    assert turns[2] - turns[0] >= 0.15  # and in turn, not all at its end
+
+
 def test_a_stop_ends_the_waiting() -> None:
     limit = RateLimit(1)
     stop = threading.Event()
