@@ -135,7 +135,8 @@ def broken_round(chaos: Chaos, number: int) -> None:
     """Disturb a new corpus a few times, then build it to its end and compare."""
     chaos.begin(f"round-{number}", FAULT_RATE)
     for _ in range(STEPS_A_ROUND):
-        name = chaos.chance.choice(sorted(STEPS))
+        chaos.deck = chaos.deck or chaos.chance.sample(sorted(STEPS), len(STEPS))
+        name = chaos.deck.pop()
         if STEPS[name](chaos):
             chaos.tally.faults[name] += 1
     chaos.mend()
