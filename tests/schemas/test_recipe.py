@@ -6,7 +6,9 @@ import pytest
 
 from schemas.errors import RecipeError
 from schemas.recipe import SECONDS_PER_DIALOGUE, Recipe, Service, load_recipe
+from stages.backends import registry
 
+WORKFLOWS = Path(__file__).parent.parent.parent / "workflows"
 MINIMAL = 'name = "small"\n[kinds.conversation]\ndialogues = 6\n'
 
 
@@ -100,3 +102,10 @@ def test_addresses_with_ports_and_paths_are_taken() -> None:
 def test_a_service_has_bounds(tmp_path: Path, setting: str) -> None:
     said = refusal(tmp_path, MINIMAL + f'[backends.script]\nname = "openai"\nservice = {{ {setting} }}\n')
     assert f"'backends.script.service.{setting.split()[0]}': Input should be " in said
+
+
+@pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_bundled_recipes_are_sound_and_name_known_back_ends(path: Path) -> None:
+    recipe = load_recipe(path)
+    for capability in type(recipe.backends).model_fields:
+        assert registry.load(capability, getattr(recipe.backends, capability)).name
