@@ -137,6 +137,12 @@ class FullDisk:
                     raise OSError(disk.error, os.strerror(disk.error))
                 return int(write(data))
 
+            def flush(self) -> None:
+                stream.flush()
+
+            def fileno(self) -> int:
+                return int(stream.fileno())
+
             def __enter__(self) -> "Stream":
                 return self
 

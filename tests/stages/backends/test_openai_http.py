@@ -61,7 +61,7 @@ def test_the_key_is_in_no_exception_and_no_log(
         server.unauthorized = fault == "401"
         server.faults.forced = [fault]
         with pytest.raises(error, match=r"\[key\]") as caught:
-            endpoint(server).post(BODY)
+            endpoint(server, timeout_s=10.0).post(BODY)
     assert KEY not in repr(caught.value)
     assert caught.value.__cause__ is caught.value.__context__ is None
     assert KEY not in everything_logged.text
@@ -72,7 +72,7 @@ def test_the_key_is_scrubbed_from_answers(monkeypatch: pytest.MonkeyPatch, every
     monkeypatch.setenv("TEST_KEY", KEY)
     with ChatServer() as server:
         server.faults.forced = ["html"]
-        assert endpoint(server).post(BODY) == "<html><body>Gateway for Bearer [key]</body></html>"
+        assert endpoint(server, timeout_s=10.0).post(BODY) == "<html><body>Gateway for Bearer [key]</body></html>"
     assert KEY not in everything_logged.text
 
 
@@ -139,7 +139,7 @@ def test_a_placeholder_is_no_secret_where_it_is_a_word(monkeypatch: pytest.Monke
     monkeypatch.setenv("TEST_KEY", "html")
     with ChatServer() as server:
         server.faults.forced = ["html"]
-        assert endpoint(server).post(BODY) == "<html><body>Gateway for Bearer [key]</body></html>"
+        assert endpoint(server, timeout_s=10.0).post(BODY) == "<html><body>Gateway for Bearer [key]</body></html>"
 
 
 def test_opening_comes_first() -> None:
