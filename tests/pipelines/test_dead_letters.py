@@ -2,6 +2,8 @@
 `replay` reproduces it, and `--retry-dead` recovers to the bytes of an undisturbed run."""
 
 import json
+import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -146,37 +148,64 @@ def test_a_plain_build_leaves_dead_letters_and_retry_dead_recovers_every_byte(
     assert processes.digests(out, work_of(out)) == undisturbed
 
 
-def test_a_voice_that_is_no_number_kills_the_dialogues_of_its_character(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("raise", "RuntimeError: the fake voice breaks"),
+        ("hang", "TimeoutError: no answer within 1.5 s"),
+        ("nan", "ValueError: voice fake-{}: not a finite number: pitch_hz"),
+    ],
+)
+def test_a_voice_that_cannot_be_designed_kills_the_dialogues_of_its_character(
+    fault: str, cause: str, undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "corpus"
     plans = plan_dialogues(recipe())
     speaker = next(plan for plan in plans if plan.dialogue_id == SPARE).user.character_id
-    break_fakes(tmp_path / "faults.json", voice={speaker: "nan"})
+    break_fakes(tmp_path / "faults.json", voice={speaker: fault})
     monkeypatch.setenv(fakes.FAULTS, str(tmp_path / "faults.json"))
     dead = run(out)["dead"]
     theirs = sorted(plan.dialogue_id for plan in plans if speaker == plan.user.character_id)
     assert sorted(letter["record_id"] for letter in dead) == theirs
-    assert {letter["stage"] for letter in dead} == {"CastVoices"}
-    assert dead[0]["cause"] == f"ValueError: voice fake-{speaker}: not a finite number: pitch_hz"
+    assert {(letter["stage"], letter["cause"]) for letter in dead} == {("CastVoices", cause.format(speaker))}
     assert replay(str(work_of(out)), SPARE).same
+    break_fakes(tmp_path / "faults.json")
+    assert run(out, retry_dead=True)["dead"] == []
+    assert processes.digests(out, work_of(out)) == undisturbed
+
+
+def no_pitch(f0_hz: Any) -> Any:
+    raise ArithmeticError("no pitch")
 
 
 @pytest.mark.usefixtures("well")
-def test_praat_breaking_on_one_take_costs_that_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("breaks", "cause"),
+    [
+        (no_pitch, "ArithmeticError: no pitch"),
+        (lambda f0_hz: time.sleep(3600), "TimeoutError: no answer within 1.5 s"),
+        (lambda f0_hz: f0_hz + math.inf, "ValueError: not a finite number: f0_mean_hz, f0_range_st"),
+    ],
+    ids=["raise", "hang", "inf"],
+)
+def test_praat_breaking_on_one_take_costs_that_take(
+    breaks: Any, cause: str, undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     take_id = f"{SPARE}-t01-a0"
     track_f0 = score_pitch.track_f0
 
-    def breaks(samples: Any) -> Any:
-        if (samples[: fakes.MARK_SAMPLES] == fakes.mark(take_id)).all():
-            raise ArithmeticError("no pitch")
-        return track_f0(samples)
+    def track(samples: Any) -> Any:
+        mine = (samples[: fakes.MARK_SAMPLES] == fakes.mark(take_id)).all()
+        return breaks(track_f0(samples)) if mine else track_f0(samples)
 
-    monkeypatch.setattr(score_pitch, "track_f0", breaks)
     out = tmp_path / "corpus"
-    letter = {"stage": "ScorePitch", "dialogue_id": SPARE, "record_id": take_id, "attempt": 0}
-    assert run(out)["dead"] == [letter | {"cause": "ArithmeticError: no pitch"}]
-    assert replay(str(work_of(out)), take_id).same
+    with monkeypatch.context() as patch:
+        patch.setattr(score_pitch, "track_f0", track)
+        letter = {"stage": "ScorePitch", "dialogue_id": SPARE, "record_id": take_id, "attempt": 0, "cause": cause}
+        assert run(out)["dead"] == [letter]
+        assert replay(str(work_of(out)), take_id).same
+    assert run(out, retry_dead=True)["dead"] == []
+    assert processes.digests(out, work_of(out)) == undisturbed
 
 
 @pytest.mark.usefixtures("well")
