@@ -19,7 +19,7 @@ lint: $(SETUP)
 bench: $(SETUP)
 	$(BIN)/python -m tests.benchmarks
 
-# Builds killed, starved, damaged and broken at random, some ten minutes: nothing may be lost, no byte wrong.
+# Builds killed, starved, damaged and broken at random, a quarter of an hour: nothing may be lost, no byte wrong.
 chaos: $(SETUP)
 	$(BIN)/python -m tests.chaos
 

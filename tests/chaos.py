@@ -1,6 +1,6 @@
 """Seeded trouble at length: kills, damage, full disks, broken back ends and a misbehaving endpoint, then the count.
 
-    python -m tests.chaos --seed 1 --faults 60
+    python -m tests.chaos --seed 1 --faults 30
 
 A corpus is built over and over in processes of its own, and disturbed; at the end of each round it is built to its end,
 and must be the undisturbed corpus: no dialogue lost, no byte wrong, its manifest and card the same, no payment off the
@@ -185,7 +185,7 @@ def run(seed: int, faults: int, folder: Path) -> Tally:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--faults", type=int, default=60)
+    parser.add_argument("--faults", type=int, default=30, help="how many, those of the endpoint apart")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tally = run(given.seed, given.faults, Path(folder))
