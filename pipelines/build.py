@@ -30,6 +30,7 @@ from pipelines.shape import assembly_shape, shape_digest, shape_of
 from pipelines.stage_table import backend_of, check_backend, close_stages
 from pipelines.trouble import disk_errors, tell
 from pipelines.work_folder import (
+    RECIPE,
     VERSION,
     Restart,
     check_apart,
@@ -49,8 +50,6 @@ from stages.plan_dialogues import plan_dialogues
 
 Graph = Literal["write", "duplicates", "perform", "assemble"]
 """The graphs, in the order in which they run."""
-RECIPE = "recipe.json"
-"""The recipe of the last build in a work folder, for `troupe replay`."""
 SHARD_SLACK = 0.9
 """Shards are cut by estimates: aim this far below the limit."""
 

@@ -9,15 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import files
-from pipelines.build import RECIPE
 from pipelines.manifests import Manifest, manifest_of, script_chunk, take_chunk
 from pipelines.perform import first_lines, next_attempt
 from pipelines.run_stage import run_stage
 from pipelines.script_chunks import STATUSES, ScriptRecord, read_scripts
-from pipelines.shape import Phase, changes, shape_of
+from pipelines.shape import STEPS, Phase, changes, shape_of
 from pipelines.stage_table import StageSource, close_stages
 from pipelines.take_chunks import arrow_bytes, read_takes, take_row
-from pipelines.work_folder import only_builder
+from pipelines.work_folder import RECIPE, only_builder
 from pipelines.write import judged, written
 from schemas.columns import arrow_schema, utterance_features
 from schemas.errors import DamagedError, FolderError
@@ -26,7 +25,7 @@ from schemas.script import DialoguePlan
 from stages.plan_dialogues import plan_dialogues
 
 TAKE_ID = re.compile(r"(?P<dialogue>.+)-t(?P<turn>\d+)-a(?P<attempt>\d+)")
-TAKE_STAGES = ("SynthesizeSpeech", "Transcribe", "ScorePitch", "ScoreQuality", "TokenizeAudio")
+TAKE_STAGES = STEPS["perform"][1:]  # all that follows the casting
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pipelines.manifests import Manifest, checked_bytes, manifest_of, read_manif
 from pipelines.script_chunks import STATUSES, read_scripts
 from pipelines.shape import shape_digest
 from pipelines.verify_rows import check_audio, check_codes
+from pipelines.work_folder import RECIPE
 from schemas.columns import utterance_features
 from schemas.errors import DamagedError
 
@@ -93,7 +94,7 @@ def _take_faults(chunk: str, manifest: Manifest, tick: Callable[[int], None]) ->
 def _other_faults(work: str, sizes: Mapping[str, int], scripts: dict[int, Manifest], whole: bool) -> Iterator[str]:
     """Notes of a phase that are lost though its chunks are there; duplicates that are lost or damaged."""
     performed = any(manifest_of(take_chunk(work, index)) in sizes for index in scripts)
-    needed = {"recipe.json": bool(scripts), "shape-write.json": bool(scripts), "shape-perform.json": performed}
+    needed = {RECIPE: bool(scripts), "shape-write.json": bool(scripts), "shape-perform.json": performed}
     for name, begun in needed.items():
         if begun and (path := files.join(work, name)) not in sizes:
             yield f"{path}: missing, though there are chunks that it goes with; {AGAIN}"

@@ -17,6 +17,8 @@ PHASE_FILES: dict[Phase, tuple[str, ...]] = {
     "perform": ("chunk-*",),
 }
 OTHERS = ("shards/*",)
+RECIPE = "recipe.json"
+"""The recipe of the last build in a work folder, for `troupe replay`."""
 VERSION = "0.1.0"
 
 
@@ -97,7 +99,7 @@ def is_work_folder(work: str) -> bool:
     """Whether a shape lies there, or our recipe or the manifest of a chunk: the shape may be lost, or yet to come."""
     if files.listing(files.join(work, "shape-*.json")):
         return True
-    others = [path for name in ("recipe.json", "scripts-*.json") for path in files.listing(files.join(work, name))]
+    others = [path for name in (RECIPE, "scripts-*.json") for path in files.listing(files.join(work, name))]
     return any(_is_sealed(path) for path in others)
 
 

@@ -10,7 +10,7 @@ from schemas.script import Script
 from stages.backends.openai_chat import ChatClient, Message
 from stages.backends.openai_completion import Completion
 from stages.backends.openai_prompts import Prompts
-from stages.backends.openai_replies import mended, read_reply, short
+from stages.backends.openai_replies import ask_twice, read_reply
 from stages.backends.openai_schema import form_of
 from stages.backends.openai_settings import number
 from stages.backends.protocols import Answers, ScriptVerdict, Usage
@@ -79,32 +79,25 @@ class OpenAIJudge:
         return [{"role": "system", "content": system}, {"role": "user", "content": request}]
 
     def _judge_one(self, script: Script) -> ScriptVerdict:
-        messages, seed = self.messages(script), script.plan.seed
-        first = self._client.ask(messages, self._form, seed)
-        try:
-            return self._verdict(first, first.usage)
-        except ValueError as error:
-            problem = short(error)
-        request = self._prompts.render(script.plan.language, "mend", problem=problem)
-        again = mended(messages, first, request)
-        second = self._client.ask(again, self._form, seed)
-        try:
-            return self._verdict(second, first.usage + second.usage)
-        except ValueError as error:
-            for unfit in (messages, again):
-                self._client.disown(unfit, self._form, seed)
-            raise ValueError(
-                f"two verdicts of {self._client.model} cannot be read; the second: {short(error)}"
-            ) from None
+        def mend(problem: str) -> str:
+            return self._prompts.render(script.plan.language, "mend", problem=problem)
 
-    def _verdict(self, completion: Completion, usage: Usage) -> ScriptVerdict:
-        """Raises ValueError for an answer that is no verdict."""
-        verdict = read_reply(completion, _Verdict)
-        if verdict.score >= self._minimum_score:
-            return ScriptVerdict(None, verdict.score, usage)
-        said = " ".join(verdict.reason.split())[:REASON_CHARACTERS]
-        reason = f"judge: score {verdict.score:g} below {self._minimum_score:g}: {said}"
-        return ScriptVerdict(reason, verdict.score, usage)
+        messages, seed = self.messages(script), script.plan.seed
+        try:
+            said, usage = ask_twice(self._client, messages, self._form, seed, _read, mend)
+        except ValueError as error:
+            raise ValueError(f"two verdicts of {self._client.model} cannot be read; the second: {error}") from None
+        return self._verdict(said, usage)
+
+    def _verdict(self, said: _Verdict, usage: Usage) -> ScriptVerdict:
+        if said.score >= self._minimum_score:
+            return ScriptVerdict(None, said.score, usage)
+        why = " ".join(said.reason.split())[:REASON_CHARACTERS]
+        return ScriptVerdict(f"judge: score {said.score:g} below {self._minimum_score:g}: {why}", said.score, usage)
+
+
+def _read(completion: Completion) -> _Verdict:
+    return read_reply(completion, _Verdict)
 
 
 def _as_data(script: Script) -> str:

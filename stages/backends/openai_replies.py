@@ -1,13 +1,15 @@
 """Reading what a language model was asked to answer as JSON, and asking it to mend what cannot be read."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from stages.backends.openai_chat import Message
+from stages.backends.openai_chat import ChatClient, Message
 from stages.backends.openai_completion import Completion
+from stages.backends.openai_schema import Form
+from stages.backends.protocols import Usage
 
 QUOTED_ANSWER = 2_000
 """Characters of an unfit answer that are shown to the model again."""
@@ -16,6 +18,7 @@ QUOTED_PROBLEM = 500
 LISTED_PROBLEMS = 5
 
 Model = TypeVar("Model", bound=BaseModel)
+Result = TypeVar("Result")
 
 
 def read_reply(completion: Completion, model: type[Model]) -> Model:
@@ -32,6 +35,38 @@ def read_reply(completion: Completion, model: type[Model]) -> Model:
         return model.model_validate_json(text[start : end + 1])
     except ValidationError as error:
         raise ValueError(_explain(error) + cut_off) from None
+
+
+def ask_twice(
+    client: ChatClient,
+    messages: Sequence[Message],
+    form: Form,
+    seed: int,
+    read: Callable[[Completion], Result],
+    mend: Callable[[str], str],
+    complaint: Callable[[Result], str | None] = lambda result: None,
+) -> tuple[Result, Usage]:
+    """What `read` makes of the answer, and the cost. Where it raises ValueError, or there is a complaint about what it
+    made, the model is asked once more, with `mend(problem)`; of that answer only what cannot be read is refused.
+
+    Raises ValueError that says why the second answer cannot be read; then both are disowned.
+    """
+    first = client.ask(messages, form, seed)
+    try:
+        result = read(first)
+        problem = complaint(result)
+    except ValueError as error:
+        problem = str(error)
+    if problem is None:
+        return result, first.usage
+    again = mended(messages, first, mend(short(problem)))
+    second = client.ask(again, form, seed)
+    try:
+        return read(second), first.usage + second.usage
+    except ValueError as error:
+        for unfit in (messages, again):
+            client.disown(unfit, form, seed)
+        raise ValueError(short(error)) from None
 
 
 def mended(messages: Sequence[Message], completion: Completion, request: str) -> list[Message]:

@@ -11,7 +11,7 @@ from stages.backends.grammar_records import Grammar
 from stages.backends.openai_chat import ChatClient, Message
 from stages.backends.openai_completion import Completion
 from stages.backends.openai_prompts import Prompts, draw_variety
-from stages.backends.openai_replies import mended, read_reply, short
+from stages.backends.openai_replies import ask_twice, read_reply
 from stages.backends.openai_schema import form_of
 from stages.backends.protocols import Answers, Written
 from stages.backends.rules_judge import MAX_UNITS, broken_rule
@@ -98,26 +98,17 @@ class OpenAIWriter:
         return [{"role": "system", "content": system}, {"role": "user", "content": request}]
 
     def _write_one(self, plan: DialoguePlan) -> Written:
+        def read(completion: Completion) -> Script:
+            return self._script(plan, completion)
+
+        def mend(problem: str) -> str:
+            return self._prompts.render(plan.language, "mend", problem=problem)
+
         messages = self.messages(plan)
-        first = self._client.ask(messages, self._form, plan.seed)
         try:
-            script = self._script(plan, first)
-            problem = broken_rule(script)
+            return Written(*ask_twice(self._client, messages, self._form, plan.seed, read, mend, broken_rule))
         except ValueError as error:
-            problem = str(error)
-        if problem is None:
-            return Written(script, first.usage)
-        request = self._prompts.render(plan.language, "mend", problem=short(problem))
-        again = mended(messages, first, request)
-        second = self._client.ask(again, self._form, plan.seed)
-        try:
-            return Written(self._script(plan, second), first.usage + second.usage)
-        except ValueError as error:
-            for unfit in (messages, again):
-                self._client.disown(unfit, self._form, plan.seed)
-            raise ValueError(
-                f"two answers of {self._client.model} cannot be read; the second: {short(error)}"
-            ) from None
+            raise ValueError(f"two answers of {self._client.model} cannot be read; the second: {error}") from None
 
     def _script(self, plan: DialoguePlan, completion: Completion) -> Script:
         """Raises ValueError for an answer that is no dialogue."""
