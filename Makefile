@@ -26,6 +26,7 @@ chaos: $(SETUP)
 # The bundled weights and limits, made anew by the commands that made them (about an hour of one core).
 weights: $(SETUP)
 	$(BIN)/python -m trainer.recognizer
+	$(BIN)/python -m trainer.speaker
 	$(BIN)/python -m trainer.codec
 	$(BIN)/python -m trainer.calibrate
 

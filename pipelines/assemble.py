@@ -21,6 +21,7 @@ from pipelines.selection import Shard
 from pipelines.take_chunks import character_columns, head_columns, read_takes, turn_columns
 from schemas.columns import arrow_schema, table_features
 from schemas.errors import UnspeakableTextError
+from schemas.roles import system_message
 from schemas.script import Script
 from stages.arrange_turns import start_times
 from stages.normalize_text import normalize
@@ -137,10 +138,20 @@ def dialogue_row(script: Script, takes: pa.Table) -> dict[str, Any]:
     return head_columns(script) | {
         "duration_s": round(max(s + d for s, d in zip(starts, durations, strict=True)), 3),
         "characters": characters,
-        # A back-channel is said under another turn: it is in `turns`, but is no message of its own.
-        "messages": [{"role": t.role, "content": t.text} for t in script.turns if t.overlap != "backchannel"],
+        "messages": messages(script),
         "turns": turns,
     }
+
+
+def messages(script: Script) -> list[dict[str, str]]:
+    """The chat: in role-play, a system message that says who the assistant is; then what is said.
+
+    A back-channel is said under another turn: it is in `turns`, but is no message of its own.
+    """
+    said = [{"role": turn.role, "content": turn.text} for turn in script.turns if turn.overlap != "backchannel"]
+    if script.plan.kind != "roleplay":
+        return said
+    return [{"role": "system", "content": system_message(script.assistant)}, *said]
 
 
 def reject_row(script: Script, takes: pa.Table, fetch: list[Any]) -> dict[str, Any]:
@@ -154,7 +165,7 @@ def reject_row(script: Script, takes: pa.Table, fetch: list[Any]) -> dict[str, A
     return (
         head_columns(script)
         | turn_columns(script, turn_index, _spoken(turn.text, script))
-        | {"character": character_columns(script.speaker(turn), None)}
+        | {"character": character_columns(script.speaker(turn), None, None)}
         | verdict
     )
 

@@ -116,6 +116,7 @@ TRIALS: dict[str, Callable[[Any], Any]] = {
     "speech": _speak,
     "transcription": lambda backend: backend.transcribe([_clip()], ["good morning"], ["en"]),
     "quality": lambda backend: backend.score([_clip()]),
+    "speaker": lambda backend: backend.embed([_clip()]),
     "codec": lambda backend: backend.encode([_clip()]),
 }
 """Capability -> one small request; gives a list of one answer."""

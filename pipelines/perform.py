@@ -2,7 +2,7 @@
 a shuffle, so memory stays flat however long the corpus is.
 
     Create -> Reshuffle -> ReadScripts -> CastVoices -> [ SynthesizeSpeech -> Transcribe -> ScorePitch
-      -> ScoreQuality -> JudgeTakes ] x attempts -> TokenizeAudio -> WriteChunk
+      -> ScoreQuality -> ScoreSpeaker -> JudgeTakes ] x attempts -> AddSurroundings -> TokenizeAudio -> WriteChunk
 """
 
 import time
@@ -23,7 +23,7 @@ from schemas.script import Script
 from schemas.seeds import derive_seed
 from schemas.take import CastScript, DeadLetter, Line, Take
 from stages.judge import judge_line
-from stages.normalize_text import normalize
+from stages.normalize_text import normalize, normalize_tagged
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,10 @@ class ScoreQuality(_Listen):
     stage_name = "ScoreQuality"
 
 
+class ScoreSpeaker(_Listen):
+    stage_name = "ScoreSpeaker"
+
+
 class JudgeTakes(beam.DoFn):  # type: ignore[misc]
     """Takes within the retry limits are done; the others get a line for the next attempt, with its own seed."""
 
@@ -150,14 +154,20 @@ class JudgeTakes(beam.DoFn):  # type: ignore[misc]
         yield replace(work, lines=lines, current=(), done=work.done + work.current)
 
 
-class TokenizeAudio(_StageDoFn):
-    """All takes -> the same takes with codes."""
-
-    stage_name = "TokenizeAudio"
+class _Finish(_StageDoFn):
+    """All takes that were performed -> the same takes, closer to what is published."""
 
     def step(self, work: Work) -> Work:
         takes, dead = self.run(work.done, [take.line for take in work.done])
         return replace(work, done=takes, dead=work.dead + dead)
+
+
+class AddSurroundings(_Finish):
+    stage_name = "AddSurroundings"
+
+
+class TokenizeAudio(_Finish):
+    stage_name = "TokenizeAudio"
 
 
 class WriteChunk(beam.DoFn):  # type: ignore[misc]
@@ -197,6 +207,7 @@ def first_lines(cast: CastScript, recipe_seed: int) -> list[Line]:
             spoken=normalize(turn.text, script.plan.language),
             character=script.speaker(turn),
             voice=cast.voice(turn),
+            tagged=normalize_tagged(turn.text, script.plan.language),
         )
         for index, turn in enumerate(script.turns)
     ]
@@ -243,10 +254,11 @@ class Perform(beam.PTransform):  # type: ignore[misc]
         work = jobs | "ReadScripts" >> beam.Map(read_job)
         work = work | "CastVoices" >> beam.ParDo(CastVoices(self.recipe, self.work_folder))
         for attempt in range(self.recipe.perform.attempts):
-            for stage in (SynthesizeSpeech, Transcribe, ScorePitch, ScoreQuality):
+            for stage in (SynthesizeSpeech, Transcribe, ScorePitch, ScoreQuality, ScoreSpeaker):
                 work = work | f"{stage.stage_name} {attempt}" >> beam.ParDo(stage(self.recipe, self.work_folder))
             work = work | f"JudgeTakes {attempt}" >> beam.ParDo(JudgeTakes(self.recipe, self.limits))
-        work = work | "TokenizeAudio" >> beam.ParDo(TokenizeAudio(self.recipe, self.work_folder))
+        for last in (AddSurroundings, TokenizeAudio):
+            work = work | last.stage_name >> beam.ParDo(last(self.recipe, self.work_folder))
         return work | "WriteChunk" >> beam.ParDo(WriteChunk(self.work_folder, self.codec))
 
 

@@ -26,7 +26,16 @@ Shape = dict[str, str]
 ROOMS = ("schemas", "prompts", "stages", "pipelines")
 STEPS: dict[Phase, tuple[str, ...]] = {
     "write": ("WriteScripts", "JudgeScripts"),
-    "perform": ("CastVoices", "SynthesizeSpeech", "Transcribe", "ScorePitch", "ScoreQuality", "TokenizeAudio"),
+    "perform": (
+        "CastVoices",
+        "SynthesizeSpeech",
+        "Transcribe",
+        "ScorePitch",
+        "ScoreQuality",
+        "ScoreSpeaker",
+        "AddSurroundings",
+        "TokenizeAudio",
+    ),
 }
 GRAPHS: dict[Phase, tuple[str, ...]] = {
     "write": ("stages.plan_dialogues", "pipelines.write", "pipelines.script_chunks"),

@@ -20,11 +20,16 @@ STAGES: dict[str, tuple[str, str | None]] = {
     "Transcribe": ("stages.transcribe", "transcription"),
     "ScorePitch": ("stages.score_pitch", None),
     "ScoreQuality": ("stages.score_quality", "quality"),
+    "ScoreSpeaker": ("stages.score_speaker", "speaker"),
+    "AddSurroundings": ("stages.add_surroundings", None),
     "TokenizeAudio": ("stages.tokenize_audio", "codec"),
 }
 """Stage name (class, counter, reject name) -> (module, capability of its back end)."""
 
-SETTINGS: dict[str, dict[str, str]] = {"ScorePitch": {"audit_share": "pitch_audit_share"}}
+SETTINGS: dict[str, dict[str, str]] = {
+    "ScorePitch": {"audit_share": "pitch_audit_share"},
+    "AddSurroundings": {"share": "surroundings_share"},
+}
 """Stage fields taken from the recipe's `perform` section: field -> key."""
 
 

@@ -11,8 +11,9 @@ import soundfile
 
 from pipelines.manifests import checked_bytes, take_chunk, write_chunk
 from schemas.columns import arrow_schema, utterance_features
+from schemas.roles import describe
 from schemas.script import Character, Script
-from schemas.take import SAMPLE_RATE, DeadLetter, Samples, Take, Voice
+from schemas.take import SAMPLE_RATE, DeadLetter, Samples, Take, Vector, Voice
 
 NUM_COMPARED = 6
 """Decimal places kept of every measured number: finer digits are noise."""
@@ -50,16 +51,19 @@ def head_columns(script: Script) -> dict[str, Any]:
         "language": plan.language,
         "split": plan.split,
         "scene": plan.scene,
+        "setting": script.setting,
         "topic": script.topic,
     }
 
 
-def character_columns(character: Character, voice: Voice | None) -> dict[str, Any]:
+def character_columns(character: Character, voice: Voice | None, speaker: Vector | None) -> dict[str, Any]:
     traits = [] if voice is None else [{"name": n, "value": v} for n, v in sorted(voice.traits.items())]
     return character.model_dump(exclude={"language"}) | {
+        "description": describe(character),
         "voice_id": voice.voice_id if voice else None,
         "engine": voice.engine if voice else None,
         "traits": traits,
+        "speaker_vector": [] if speaker is None else speaker.tolist(),
     }
 
 
@@ -73,10 +77,12 @@ def take_row(script: Script, take: Take) -> dict[str, Any]:
         **turn_columns(script, line.turn_index, line.spoken),
         "take_id": line.take_id,
         "attempt": line.attempt,
-        "character": character_columns(line.character, line.voice),
+        "character": character_columns(line.character, line.voice, take.speaker),
         "audio": {"bytes": flac(take.samples), "path": f"{line.take_id}.flac"},
         "duration_s": take.duration_s,
         "native_rate_hz": take.native_rate_hz,
+        "dropped_tags": list(take.dropped_tags),
+        "surroundings": asdict(take.surroundings) if take.surroundings else None,
         "phones": [{**asdict(p), "start_s": _short(p.start_s), "end_s": _short(p.end_s)} for p in take.phones],
         "reference": take.reference,
         "hypothesis": take.hypothesis,

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from datasets import Audio, Features, List, Value
 
+from schemas.script import Character
 from schemas.take import MEASURES, SAMPLE_RATE
 
 TABLES = ("dialogues", "utterances", "rejects")
@@ -23,11 +24,14 @@ def _struct(names: tuple[str, ...], value: Any) -> dict[str, Any]:
     return {name: value for name in names}
 
 
-_CHARACTER = _struct(
-    ("character_id", "name", "age", "gender", "identity", "personality", "temperament", "timbre", "pace"), _TEXT
-) | {"voice_id": _TEXT, "engine": _TEXT, "traits": List({"name": _TEXT, "value": Value("float64")})}
+_CHARACTER = _struct((*(name for name in Character.model_fields if name != "language"), "description"), _TEXT) | {
+    "voice_id": _TEXT,
+    "engine": _TEXT,
+    "traits": List({"name": _TEXT, "value": Value("float64")}),
+    "speaker_vector": List(Value("float32")),
+}
 
-_HEAD = _struct(("dialogue_id", "kind", "language", "split", "scene", "topic"), _TEXT)
+_HEAD = _struct(("dialogue_id", "kind", "language", "split", "scene", "setting", "topic"), _TEXT)
 
 _PERFORMANCE = {
     "utterance_id": _TEXT,
@@ -42,6 +46,8 @@ _PERFORMANCE = {
     "pace": _TEXT,
     "pause_before_s": _SECONDS,
     "overlap": _TEXT,
+    "thought": _TEXT,
+    "action": _TEXT,
 }
 
 
@@ -61,6 +67,8 @@ def utterance_features(num_codebooks: int) -> Features:
             "audio": Audio(sampling_rate=SAMPLE_RATE, decode=False),
             "duration_s": _SECONDS,
             "native_rate_hz": _COUNT,
+            "dropped_tags": List(_TEXT),
+            "surroundings": _struct(("rt60_s", "wet_db", "snr_db"), Value("float64")) | {"noise": _TEXT},
             "phones": List({"label": _TEXT, "start_s": _SECONDS, "end_s": _SECONDS}),
             "reference": _TEXT,
             "hypothesis": _TEXT,

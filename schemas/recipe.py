@@ -19,7 +19,7 @@ from schemas.printable import SHOWN, printable
 from schemas.script import Kind, Language, Manner
 from schemas.take import MEASURES
 
-SECONDS_PER_DIALOGUE: dict[Kind, float] = {"conversation": 29.6}
+SECONDS_PER_DIALOGUE: dict[Kind, float] = {"conversation": 29.6, "roleplay": 29.6}
 """Rate at which hours become counts before writing: mean seconds of accepted speech per planned dialogue, measured on
 the demo recipe (README, figures). What a corpus falls short of its hours is printed, never topped up."""
 
@@ -43,14 +43,17 @@ class _Section(BaseModel):
 
 
 class KindPlan(_Section):
-    """How much of one kind: `dialogues`, or `hours` of speech; how its languages and voices are mixed."""
+    """How much of one kind: `dialogues`, or `hours` of speech; how its languages and voices are mixed.
+
+    In role-play the assistant voices are the characters.
+    """
 
     dialogues: int | None = Field(default=None, ge=1, le=10**9)
     hours: float | None = Field(default=None, gt=0.0, le=1e6)
     languages: dict[Language, Annotated[float, Field(ge=1e-6, le=1e6)]] = Field(
         default={"en": 1.0, "zh": 1.0}, min_length=1
     )
-    assistant_voices: int = Field(default=8, ge=1, le=1_000)
+    assistant_voices: int = Field(default=8, ge=1, le=100_000)
     user_voices: int = Field(default=60, ge=1, le=100_000)
 
     @model_validator(mode="after")
@@ -106,6 +109,7 @@ class Backends(_Section):
     script_judge: BackendChoice = BackendChoice(name="rules")
     speech: BackendChoice = BackendChoice(name="espeak-world")
     transcription: BackendChoice = BackendChoice(name="phone-ctc")
+    speaker: BackendChoice = BackendChoice(name="speaker-net")
     quality: BackendChoice = BackendChoice(name="dnsmos")
     codec: BackendChoice = BackendChoice(name="kmeans-hn")
 
@@ -156,6 +160,8 @@ class Perform(_Limited):
     attempts: int = Field(default=3, ge=1, le=10)
     profile: Literal["embedded", "production"] = "embedded"
     pitch_audit_share: float = Field(default=0.02, ge=0.0, le=1.0)
+    surroundings_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of users who are heard in a room and over noise, added after everything has been measured."""
 
 
 class Select(_Limited):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Kind = Literal["conversation"]
+Kind = Literal["conversation", "roleplay"]
 Language = Literal["en", "zh"]
 Role = Literal["user", "assistant"]
 Emotion = Literal[
@@ -45,7 +45,11 @@ class _Record(BaseModel):
 
 
 class Character(_Record):
-    """A speaker. `character_id` is unique in a corpus; the same id always sounds the same."""
+    """A speaker. `character_id` is unique in a corpus; the same id always sounds the same.
+
+    The last five are of role-play: `species` is empty for people, `origin` says where the character comes from, and
+    `background` and `relation` (to the user) are sentences.
+    """
 
     character_id: str
     name: str
@@ -57,13 +61,19 @@ class Character(_Record):
     temperament: str
     timbre: str
     pace: Pace
+    species: str = ""
+    world: str = ""
+    origin: str = ""
+    background: str = ""
+    relation: str = ""
 
 
 class WrittenTurn(_Record):
     """One turn of a dialogue as a language model is asked for it.
 
     `intent` names the speech act in a word or two. `pause_before_s` is the silence before the turn; with `overlap` it
-    is ignored: an interruption cuts in before the previous turn has ended, a back-channel is said under it.
+    is ignored: an interruption cuts in before the previous turn has ended, a back-channel is said under it. The text
+    may hold the tags of `schemas.tags`.
     """
 
     role: Role
@@ -77,7 +87,15 @@ class WrittenTurn(_Record):
     overlap: Overlap = "none"
 
 
-class Turn(WrittenTurn):
+class PlayedTurn(WrittenTurn):
+    """One turn of a role-play as a language model is asked for it: besides what is said, what the speaker thinks and
+    does meanwhile. Neither is spoken."""
+
+    thought: WrittenText = ""
+    action: WrittenText = ""
+
+
+class Turn(PlayedTurn):
     """One turn of a dialogue. `slots` are the filled slots of the grammar's text, name to value; they let a checker see
     what turns share."""
 
@@ -110,16 +128,30 @@ class DialoguePlan(_Record):
 
 
 class Script(_Record):
-    """A written dialogue. Turns alternate between user and assistant, the user first, back-channels apart."""
+    """A written dialogue. Turns alternate between user and assistant, the user first, back-channels apart.
+
+    `setting` is the scene in words. `profile` is the assistant as the writer has worked it out from the plan's; None
+    where it is the plan's own.
+    """
 
     plan: DialoguePlan
     topic: WrittenText
     turns: tuple[Turn, ...]
     writer: str
+    setting: WrittenText = ""
+    profile: Character | None = None
 
     @property
     def dialogue_id(self) -> str:
         return self.plan.dialogue_id
 
+    @property
+    def user(self) -> Character:
+        return self.plan.user
+
+    @property
+    def assistant(self) -> Character:
+        return self.profile or self.plan.assistant
+
     def speaker(self, turn: Turn) -> Character:
-        return self.plan.user if turn.role == "user" else self.plan.assistant
+        return self.user if turn.role == "user" else self.assistant

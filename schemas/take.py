@@ -6,23 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.script import Character, Kind, Language, Script, Turn
+from schemas.tags import Tag
 
 SAMPLE_RATE = 24_000
 """Sample rate of every take in Hz; a back end's other rate is resampled on arrival and noted."""
 
 Samples = NDArray[np.int16]
+Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Voice:
     """How a character sounds on one back end; the same for all lines of that character.
 
-    `traits` are named numbers in the back end's own terms (the embedded engine: see `espeak_speech`).
+    `traits` are named numbers in the back end's own terms (the embedded engine: see `espeak_voice`). `reference` is the
+    voice heard once, int16 [N] at 24 kHz: every take is compared with it.
     """
 
     voice_id: str
     engine: str
     traits: dict[str, float]
+    reference: Samples | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class CastScript:
 class Line:
     """One turn to be performed once: everything a synthesizer needs, and the seed of this attempt.
 
-    `spoken` is the turn's text normalized to words that a voice can say.
+    `spoken` is the turn's text normalized to words that a voice can say; `tagged` is the same with its tags
+    (`schemas.tags`) where they stand, empty for a text without any.
     """
 
     dialogue_id: str
@@ -54,6 +59,7 @@ class Line:
     spoken: str
     character: Character
     voice: Voice
+    tagged: str = ""
 
     @property
     def utterance_id(self) -> str:
@@ -99,6 +105,7 @@ class Measures:
     shimmer: float | None = None
     loudness_lufs: float | None = None
     seconds_per_character: float | None = None
+    speaker_similarity: float | None = None  # cosine of the take's speaker vector and the reference's
 
     def as_dict(self) -> dict[str, float | None]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -119,8 +126,23 @@ class Codes:
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """The room and noise that were added to a clean take: reverberation time, share of reverberant energy, and the
+    level of the speech above a noise of the named colour."""
+
+    rt60_s: float
+    wet_db: float
+    snr_db: float
+    noise: str
+
+
+@dataclass(frozen=True)
 class Take:
-    """One performed line: int16 audio [N] at 24 kHz, its alignment, and what the later stages heard in it."""
+    """One performed line: int16 audio [N] at 24 kHz, its alignment, and what the later stages heard in it.
+
+    `speaker` is the vector [D] of the voice's reference. `surroundings`, if any, were added after all measures were
+    taken. `dropped_tags` are the tags of the line that the back end cannot perform.
+    """
 
     line: Line
     samples: Samples
@@ -130,6 +152,9 @@ class Take:
     reference: str = ""
     measures: Measures = field(default_factory=Measures)
     codes: Codes | None = None
+    dropped_tags: tuple[Tag, ...] = ()
+    speaker: Vector | None = None
+    surroundings: Surroundings | None = None
 
     @property
     def duration_s(self) -> float:

@@ -1,20 +1,31 @@
 """CastVoices: the two characters of every script get their voices."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import isfinite, log2
 
 from schemas.errors import RecipeError
-from schemas.script import Script
-from schemas.take import CastScript, Voice
+from schemas.script import Character, Language, Script, Turn
+from schemas.seeds import derive_seed
+from schemas.take import CastScript, Line, Voice
 from stages.backends.protocols import SpeechSynthesizer
+from stages.synthesize_speech import SynthesizeSpeech
 
 MIN_DISTANCE_ST = 1.0
+MAX_KEPT = 64
+"""Voices that are kept with their references (0.3 MB each): dialogues near each other share voices."""
+
+
+REFERENCE_TEXT: dict[Language, str] = {
+    "en": "The boat leaves at noon, and whoever wants to see the island had better bring good shoes and a warm coat.",
+    "zh": "船中午出发，想去岛上看看的人，最好带一双好走的鞋，再穿一件暖和的外套。",
+}
+"""What every voice says once, neutrally: its takes are compared with this by the speaker encoder."""
 
 
 @dataclass(frozen=True)
 class CastVoices:
-    """Designs both voices of a script and refuses two that a listener could take for one.
+    """Designs both voices of a script, has each say its reference, and refuses two that a listener could take for one.
 
     A character's voice depends on the character alone, so that it is the same in all its dialogues; keeping the two
     of a dialogue apart is therefore the back end's duty in `design`, and a breach is an error, never a quiet re-cast.
@@ -23,6 +34,7 @@ class CastVoices:
 
     synthesizer: SpeechSynthesizer
     min_distance_st: float = MIN_DISTANCE_ST
+    _voices: dict[Character, Voice] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def open(self) -> None:
         self.synthesizer.open()
@@ -34,18 +46,46 @@ class CastVoices:
         self.synthesizer.close()
 
     def _cast(self, script: Script) -> CastScript:
-        user, assistant = (self.synthesizer.design(who) for who in (script.plan.user, script.plan.assistant))
-        for voice in (user, assistant):
-            if wrong := [name for name, value in voice.traits.items() if not isfinite(value)]:
-                raise ValueError(f"voice {voice.voice_id}: not a finite number: {', '.join(wrong)}")
+        user, assistant = (self._voice(who) for who in (script.user, script.assistant))
         distance_st = voice_distance_st(user, assistant)
         if distance_st < self.min_distance_st:
             raise RecipeError(
-                f"{script.dialogue_id}: the voices of {script.plan.user.character_id} and "
-                f"{script.plan.assistant.character_id} are {distance_st:.2f} semitones apart, less than "
+                f"{script.dialogue_id}: the voices of {script.user.character_id} and "
+                f"{script.assistant.character_id} are {distance_st:.2f} semitones apart, less than "
                 f"{self.min_distance_st}; give one of them another character_id, age or gender."
             )
         return CastScript(script, user, assistant)
+
+    def _voice(self, character: Character) -> Voice:
+        known = self._voices.get(character)
+        if known is None:
+            known = heard_once(self.synthesizer, character)
+            if len(self._voices) >= MAX_KEPT:
+                self._voices.clear()
+            self._voices[character] = known
+        return known
+
+
+def heard_once(synthesizer: SpeechSynthesizer, character: Character) -> Voice:
+    """The character's voice with its reference. Raises ValueError for what is no voice or no speech."""
+    voice = synthesizer.design(character)
+    if wrong := [name for name, value in voice.traits.items() if not isfinite(value)]:
+        raise ValueError(f"voice {voice.voice_id}: not a finite number: {', '.join(wrong)}")
+    spoken = REFERENCE_TEXT[character.language]
+    line = Line(
+        dialogue_id=f"reference-{character.character_id}",
+        turn_index=0,
+        attempt=0,
+        seed=derive_seed("reference", character.character_id),
+        kind="conversation",
+        language=character.language,
+        turn=Turn(role="assistant", text=spoken, intent="introduce"),
+        spoken=spoken,
+        character=character,
+        voice=voice,
+    )
+    (take,) = SynthesizeSpeech(synthesizer).process([line])
+    return replace(voice, reference=take.samples)
 
 
 def voice_distance_st(one: Voice, other: Voice) -> float:

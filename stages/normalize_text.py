@@ -9,6 +9,7 @@ import unicodedata
 from schemas.errors import UnspeakableTextError
 from schemas.printable import SHOWN, printable
 from schemas.script import Language
+from schemas.tags import TAGS, split_tags, tags_in, without_tags
 from stages.normalize_english import spell_english
 from stages.normalize_mandarin import spell_mandarin
 
@@ -25,12 +26,12 @@ PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-
 
 
 def normalize(text: str, language: Language) -> str:
-    """The text in words. Raises UnspeakableTextError that names the first offending character, or an empty text, or
-    one of more than MAX_CHARACTERS, or a number without a name."""
+    """The text in words, without its tags. Raises UnspeakableTextError that names the first offending character, or an
+    empty text, or one of more than MAX_CHARACTERS, or a number without a name."""
     if len(text) > MAX_CHARACTERS:
         raise UnspeakableTextError(f"{_quoted(text)} is {len(text)} characters long, limit {MAX_CHARACTERS}.")
     try:
-        spoken = _english(text) if language == "en" else _mandarin(text)
+        spoken = _words(without_tags(text), language)
     except (ValueError, OverflowError) as error:  # num2words and cn2an know numbers up to some size
         raise UnspeakableTextError(
             f"a number in {_quoted(text)} cannot be said: {printable(str(error), SHOWN)}."
@@ -43,6 +44,18 @@ def normalize(text: str, language: Language) -> str:
     if not any(_is_letter(character, language) for character in spoken):
         raise UnspeakableTextError(f"{_quoted(text)} holds nothing that can be said.")
     return spoken
+
+
+def normalize_tagged(text: str, language: Language) -> str:
+    """The same with the tags at their places, or "" where there are none, for a text that `normalize` takes."""
+    if not tags_in(text):
+        return ""
+    pieces = [piece if piece in TAGS else _words(piece, language) for piece in split_tags(text)]
+    return re.sub(r" (?=[,.?!;:])", "", (" " if language == "en" else "").join(pieces))
+
+
+def _words(text: str, language: Language) -> str:
+    return _english(text) if language == "en" else _mandarin(text)
 
 
 def _english(text: str) -> str:

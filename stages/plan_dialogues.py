@@ -1,10 +1,13 @@
 """Recipe -> what each dialogue will be about and who speaks: decided before anything is written.
 
 Splits never share what they are cut by. For conversation the pairs (scene, assistant voice) are dealt out to the
-splits, and so are the user voices; a dialogue then draws from its own split's pairs and voices.
+splits, for role-play the characters, and so are the user voices; a dialogue then draws from its own split's pairs and
+voices.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TypeVar
 
 import numpy as np
@@ -13,11 +16,14 @@ from schemas.errors import RecipeError
 from schemas.recipe import KindPlan, Recipe
 from schemas.script import Character, DialoguePlan, Kind, Language
 from schemas.seeds import derive_seed, generator
+from stages.backends.grammar_cast import Role, cast
 from stages.backends.grammar_data import scenes
 from stages.backends.grammar_people import characters
 
 Key = TypeVar("Key", bound=str)
 Item = TypeVar("Item")
+Pair = tuple[str, Character]
+"""A scene and an assistant."""
 _PLANNED = set(DialoguePlan.model_fields)
 
 
@@ -59,16 +65,45 @@ def _plan_language(
     where = f"kinds.{kind} ({language})"
     grammar = recipe.grammar
     users = characters(language, "user", kind_plan.user_voices, grammar)
-    assistants = characters(language, "assistant", kind_plan.assistant_voices, grammar)
-    pairs = [(scene, assistant) for scene in scenes(language, grammar) for assistant in assistants]
     counts = _deal(recipe, count, f"{where}: dialogues")
     split_users = _partition(recipe, users, f"users {kind} {language}", f"{where}: user_voices")
-    split_pairs = _partition(recipe, pairs, f"pairs {kind} {language}", f"{where}: scenes × assistant_voices")
+    split_pairs = _PAIRS[kind](recipe, kind_plan, language)
     return [
         _plan_one(recipe, kind, language, split, number, split_pairs[split], split_users[split])
         for split, size in counts.items()
         for number in range(size)
     ]
+
+
+def _conversation_pairs(recipe: Recipe, kind_plan: KindPlan, language: Language) -> dict[str, list[Pair]]:
+    """Every scene with every assistant voice."""
+    assistants = characters(language, "assistant", kind_plan.assistant_voices, recipe.grammar)
+    pairs = [(scene, assistant) for scene in scenes(language, recipe.grammar) for assistant in assistants]
+    where = f"kinds.conversation ({language}): scenes × assistant_voices"
+    return _partition(recipe, pairs, f"pairs conversation {language}", where)
+
+
+def _roleplay_pairs(recipe: Recipe, kind_plan: KindPlan, language: Language) -> dict[str, list[Pair]]:
+    """Every character in the scenes that suit it: each character once, then each in its second scene, and so on."""
+    roles = cast(language, kind_plan.assistant_voices, recipe.grammar)
+    where = f"kinds.roleplay ({language}): assistant_voices"
+    parts = _partition(recipe, roles, f"characters roleplay {language}", where)
+    return {split: _in_turn(recipe, part) for split, part in parts.items()}
+
+
+def _in_turn(recipe: Recipe, roles: list[Role]) -> list[Pair]:
+    shuffled: list[list[Pair]] = []
+    for role in roles:
+        order = generator(recipe.seed, "scenes", role.character.character_id).permutation(len(role.scenes))
+        shuffled.append([(role.scenes[place], role.character) for place in order])
+    return [pair for turn in zip_longest(*shuffled) for pair in turn if pair is not None]
+
+
+_PAIRS: dict[Kind, Callable[[Recipe, KindPlan, Language], dict[str, list[Pair]]]] = {
+    "conversation": _conversation_pairs,
+    "roleplay": _roleplay_pairs,
+}
+"""The scenes and assistants of a kind, dealt out to the splits by what they are cut by."""
 
 
 def _plan_one(

@@ -1,10 +1,11 @@
 """SynthesizeSpeech: every line becomes a take."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from schemas.tags import Tag, tags_in, without_tags
 from schemas.take import SAMPLE_RATE, Line, Samples, Take
 from stages.backends.protocols import Performance, SpeechSynthesizer
 
@@ -25,17 +26,28 @@ class SynthesizeSpeech:
         self.synthesizer.open()
 
     def process(self, lines: Sequence[Line]) -> list[Take]:
-        performances = self.synthesizer.synthesize(lines)
-        return [_take(line, performance) for line, performance in zip(lines, performances, strict=True)]
+        performances = self.synthesizer.synthesize([for_voice(line, self.synthesizer.tags) for line in lines])
+        dropped = [tuple(tag for tag in tags_in(line.tagged) if tag not in self.synthesizer.tags) for line in lines]
+        return [_take(*made) for made in zip(lines, performances, dropped, strict=True)]
 
     def close(self) -> None:
         self.synthesizer.close()
 
 
-def _take(line: Line, performance: Performance) -> Take:
+def for_voice(line: Line, tags: Mapping[Tag, str]) -> Line:
+    """The line with its tags as the back end writes them, without those that it cannot perform."""
+    if not line.tagged:
+        return line
+    tagged = line.tagged
+    for tag in set(tags_in(tagged)):
+        tagged = tagged.replace(tag, tags[tag]) if tag in tags else without_tags(tagged, (tag,))
+    return replace(line, tagged="" if tagged == line.spoken else tagged)
+
+
+def _take(line: Line, performance: Performance, dropped: tuple[Tag, ...]) -> Take:
     _check(line, performance)
     samples = _resampled(performance.samples, performance.rate_hz)
-    return Take(line, samples, performance.rate_hz, performance.phones)
+    return Take(line, samples, performance.rate_hz, performance.phones, dropped_tags=dropped)
 
 
 def _check(line: Line, performance: Performance) -> None:

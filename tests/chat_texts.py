@@ -1,10 +1,12 @@
-"""What the test endpoint says: scripts of plain words that depend on the request alone, and verdicts."""
+"""What the test endpoint says: answers to whatever is asked for, which depend on the request alone."""
 
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 from schemas.script import EMOTIONS
+from tests.chat_roles import language_of, play, profile, staging
 
 ENGLISH = """
 apple river window letter garden summer yellow candle market silver mother planet coffee button orange winter pocket
@@ -25,6 +27,13 @@ FRAMES = {
 }
 TURNS = 6
 REASON = "the second turn sounds read out"
+PLAYED: dict[str, Callable[[str, random.Random, str], dict[str, Any]]] = {
+    '"manner"': profile,
+    '"arc"': staging,
+    '"thought"': play,
+}
+"""Field of an answer -> what answers so, in role-play."""
+
 HUGE = "apple " * 17_000
 """100 kB of text."""
 
@@ -38,12 +47,9 @@ def content(body: dict[str, Any], fault: str, key: str, score: float) -> str:
     """What the model says to a request; `fault` spoils it."""
     if body["messages"][0]["role"] != "system":
         return "yes"
-    if '"score"' in body["messages"][0]["content"]:
-        answer: dict[str, Any] = {"score": score, "reason": REASON}
-    else:
-        answer = draft(first_words(body), body.get("seed", 0), other_language=fault == "language")
+    answer = _answer(body, score, other_language=fault == "language")
     if fault == "huge":
-        answer = {"topic": "words", "turns": [turn | {"text": HUGE} for turn in answer["turns"][:1]]}
+        answer = _swollen(answer)
     if fault == "schema":
         answer = {"title": "not what was asked", "lines": [], "score": "high"}
     if fault in ("key_in_content", "escaped_key"):
@@ -61,11 +67,33 @@ def escaped(key: str) -> str:
     return key.replace("-", "\\u002D").replace("t", "\\u0074")
 
 
+def _answer(body: dict[str, Any], score: float, other_language: bool) -> dict[str, Any]:
+    """What is asked for is known by a field that the rules name."""
+    rules, prompt, seed = body["messages"][0]["content"], first_words(body), body.get("seed", 0)
+    if '"score"' in rules:
+        return {"score": score, "reason": REASON}
+    asked_for = next((answer for field, answer in PLAYED.items() if field in rules), None)
+    if asked_for is None:
+        return draft(prompt, seed, other_language)
+    language = _language(prompt, other_language)
+    return asked_for(prompt, random.Random(f"{prompt}/{seed}"), language)
+
+
+def _swollen(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with a text that is far too long."""
+    if "turns" in answer:
+        return answer | {"turns": [turn | {"text": HUGE} for turn in answer["turns"][:1]]}
+    return answer | {next(name for name, value in answer.items() if isinstance(value, str)): HUGE}
+
+
+def _language(prompt: str, other: bool) -> str:
+    language = language_of(prompt)
+    return {"en": "zh", "zh": "en"}[language] if other else language
+
+
 def draft(prompt: str, seed: int, other_language: bool = False) -> dict[str, Any]:
     """A dialogue as the prompt's schema wants it; eight words a turn, drawn from the prompt and the seed."""
-    language = "zh" if any("一" <= character <= "鿿" for character in prompt) else "en"
-    if other_language:
-        language = {"en": "zh", "zh": "en"}[language]
+    language = _language(prompt, other_language)
     draw = random.Random(f"{prompt}/{seed}")
     return {"topic": "words", "turns": [_turn(index, language, draw) for index in range(TURNS)]}
 

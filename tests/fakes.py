@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.script import Character, DialoguePlan, Language, Script, Turn
-from schemas.take import SAMPLE_RATE, Codes, Line, Samples, Voice
+from schemas.tags import Tag
+from schemas.take import SAMPLE_RATE, Codes, Line, Samples, Vector, Voice
 from stages.backends import registry
 from stages.backends.protocols import Hearing, Performance, ScriptVerdict, Written
 
@@ -28,6 +29,7 @@ FAKES = {
     ("speech", "fake"): "tests.fakes:ToneSpeech",
     ("transcription", "fake"): "tests.fakes:ExactEars",
     ("quality", "fake"): "tests.fakes:FlatQuality",
+    ("speaker", "fake"): "tests.fakes:OneSpeaker",
     ("codec", "fake"): "tests.fakes:CountingCodec",
 }
 BACKENDS = {capability: "fake" for capability, _ in FAKES}
@@ -52,7 +54,7 @@ def mark(record_id: str) -> Samples:
 def fault_of(capability: str, record: str | Samples) -> str:
     """The fault that is asked for on a record, or on a clip of it; "" for none. Raises and hangs by itself."""
     path = os.environ.get(FAULTS)
-    wanted = json.loads(Path(path).read_text())[capability] if path and Path(path).exists() else {}
+    wanted = json.loads(Path(path).read_text()).get(capability, {}) if path and Path(path).exists() else {}
     for record_id, fault in wanted.items():
         mine = record == record_id if isinstance(record, str) else (record[:MARK_SAMPLES] == mark(record_id)).all()
         if mine and fault == "raise":
@@ -116,7 +118,9 @@ class FakeJudge(_Fake):
 
 
 class ToneSpeech(_Fake):
-    """A second and a half of a tone; the frequency tells the attempt."""
+    """A second and a half of a tone; the frequency tells the attempt. It can sigh, and nothing else of the kind."""
+
+    tags: Mapping[Tag, str] = {"[sigh]": "[sigh]"}
 
     def __init__(self, seconds_per_line: float = 0.0) -> None:
         self.seconds_per_line = seconds_per_line
@@ -161,6 +165,19 @@ class FlatQuality(_Fake):
     def _scores(self, fault: str) -> dict[str, float]:
         scores = {"dnsmos_ovrl": 4.0, "dnsmos_sig": 4.0, "dnsmos_bak": 4.0, "dnsmos_p808": 4.0}
         return {} if fault == "length" else scores | ({"dnsmos_ovrl": math.nan} if fault == "nan" else {})
+
+
+class OneSpeaker(_Fake):
+    """Everybody sounds the same."""
+
+    width = 4
+
+    def embed(self, clips: Sequence[Samples]) -> list[Vector]:
+        return [vector for clip in clips for vector in self._vectors(fault_of("speaker", clip))]
+
+    def _vectors(self, fault: str) -> list[Vector]:
+        vector = np.full(self.width, math.nan if fault == "nan" else 0.5, np.float32)
+        return [] if fault == "length" else [vector]
 
 
 class CountingCodec(_Fake):

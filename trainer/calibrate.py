@@ -1,7 +1,7 @@
 """Fits the limits of the embedded profile: `python -m trainer.calibrate` writes schemas/limits/embedded.toml.
 
 Its clips are clean: dialogues of the bundled grammar, written, cast and performed as `build` does it, under a seed
-that no training, test or benchmark uses. Per language and style it limits
+that no training, test or benchmark uses. Per kind, language and style it limits
 
 - `gap`, `worst_gap` (lost, wrong or repeated words) and `dnsmos_ovrl` at the 5th percentile taken jointly: the largest
   equal tail of each at which 95 % of the clips are within all three. A dialogue is only as good as its worst turn, so
@@ -9,6 +9,7 @@ that no training, test or benchmark uses. Per language and style it limits
 - `seconds_per_character` at Emilia's fences, 1.5 interquartile ranges beyond the quartiles, of its logarithm;
 - `length_ratio` and silence at either end against collapse only, which the gap sees better: at fixed limits, wider
   where a percent of clean clips needs it (voice activity is hard to tell in a whisper);
+- `speaker_similarity` at the 1st percentile, against another voice;
 - `clipped_share` as published.
 
 Pitch, voice and loudness are expressive by design and synthesis adds no noise, so these are measured only.
@@ -19,6 +20,7 @@ import argparse
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,16 +32,20 @@ from schemas.limits import Limit, Limits, Side, load_limits
 from schemas.recipe import KindPlan, Recipe
 from schemas.script import KINDS, LANGUAGES, MANNERS, Kind, Language, Manner
 from schemas.seeds import derive_seed, generator
-from schemas.take import Line, Measures
+from schemas.take import Line, Measures, Voice
+from stages.backends import phone_transcriber, speaker_encoder
 from stages.backends.dnsmos_quality import DnsmosQuality
 from stages.backends.espeak_speech import EspeakSpeech
 from stages.backends.grammar_data import load_grammar
 from stages.backends.grammar_writer import write_script
-from stages.backends.phone_transcriber import WEIGHTS, PhoneTranscriber
+from stages.backends.phone_transcriber import PhoneTranscriber
+from stages.backends.speaker_encoder import SpeakerNetEncoder
+from stages.cast_voices import heard_once
 from stages.judge import judge_line
-from stages.normalize_text import normalize
+from stages.normalize_text import normalize, normalize_tagged
 from stages.plan_dialogues import plan_dialogues
 from stages.score_quality import ScoreQuality
+from stages.score_speaker import ScoreSpeaker
 from stages.synthesize_speech import SynthesizeSpeech
 from stages.transcribe import Transcribe
 
@@ -59,7 +65,10 @@ GUARDS: dict[tuple[str, Side], float] = {
     ("trailing_silence_s", "maximum"): 0.5,
 }
 GUARD_TAIL = 0.01
+"""Of the guards, and of `speaker_similarity`."""
 ATTEMPTS = 3
+UNHEARD = Voice("", "", {})
+"""Of a line that is not performed yet."""
 
 Values = NDArray[np.float64]
 
@@ -81,7 +90,7 @@ def clean_lines(namespace: str, group: Group, count: int) -> list[Line]:
     planned = count * DIALOGUES_A_BACKCHANNEL if group.style == "backchannel" else count
     kinds = {group.kind: KindPlan(dialogues=planned, languages={group.language: 1.0}, assistant_voices=60)}
     recipe = Recipe(name="calibration", seed=derive_seed(namespace, group.style), kinds=kinds, splits={"train": 1.0})
-    grammar, engine = load_grammar(group.language), EspeakSpeech()
+    grammar = load_grammar(group.language)
     lines: list[Line] = []
     for script in (write_script(grammar, plan) for plan in plan_dialogues(recipe)):
         fit = [i for i, t in enumerate(script.turns) if (t.manner == "backchannel") == (group.style == "backchannel")]
@@ -94,22 +103,37 @@ def clean_lines(namespace: str, group: Group, count: int) -> list[Line]:
             turn = turn.model_copy(update={"style": group.style})
         character = script.speaker(turn)
         spoken = normalize(turn.text, group.language)
-        voice = engine.design(character)
+        tagged = normalize_tagged(turn.text, group.language)
         lines.append(
-            Line(script.dialogue_id, index, 0, seed, group.kind, group.language, turn, spoken, character, voice)
+            Line(
+                dialogue_id=script.dialogue_id,
+                turn_index=index,
+                attempt=0,
+                seed=seed,
+                kind=group.kind,
+                language=group.language,
+                turn=turn,
+                spoken=spoken,
+                character=character,
+                voice=UNHEARD,
+                tagged=tagged,
+            )
         )
     return lines
 
 
 def hear(lines: Sequence[Line]) -> list[Measures]:
-    """What the pipeline's ears say of each line when it is performed once."""
-    synthesize = SynthesizeSpeech(EspeakSpeech())
-    transcribe = Transcribe(PhoneTranscriber())
-    score = ScoreQuality(DnsmosQuality())
-    for stage in (synthesize, transcribe, score):
+    """What the pipeline's ears say of each line when it is performed once, in the voice of its character."""
+    engine = EspeakSpeech()
+    synthesize = SynthesizeSpeech(engine)
+    ears = (Transcribe(PhoneTranscriber()), ScoreQuality(DnsmosQuality()), ScoreSpeaker(SpeakerNetEncoder()))
+    for stage in (synthesize, *ears):
         stage.open()
-    takes = score.process(list(transcribe.process(synthesize.process(lines))))
-    for stage in (synthesize, transcribe, score):
+    voice = cache(partial(heard_once, engine))
+    takes = synthesize.process([replace(line, voice=voice(line.character)) for line in lines])
+    for ear in ears:
+        takes = list(ear.process(takes))
+    for stage in (synthesize, *ears):
         stage.close()
     return [take.measures for take in takes]
 
@@ -162,6 +186,8 @@ def fit(group: Group, heard: Sequence[Measures]) -> list[Limit]:
         tail = tail_bound(_values(heard, measure), side, GUARD_TAIL)
         bound = min(guard, tail) if side == "minimum" else max(guard, tail)
         bounds.append((measure, side, bound, f"{guard}, or the {GUARD_TAIL:.0%} tail where further,"))
+    alike = tail_bound(_values(heard, "speaker_similarity"), "minimum", GUARD_TAIL)
+    bounds.append(("speaker_similarity", "minimum", alike, f"{GUARD_TAIL:.0%} tail"))
     return [_limit(group, measure, side, bound, rule, _values(heard, measure)) for measure, side, bound, rule in bounds]
 
 
@@ -191,13 +217,13 @@ def rejected_share(lines: Sequence[Line], limits: Limits, attempts: int, process
 
 
 def weights_digest() -> str:
-    """Which recognizer the limits hold for: others hear other gaps."""
-    return sha256(WEIGHTS.read_bytes()).hexdigest()
+    """Which nets the limits hold for: another recognizer hears other gaps, another speaker net other likenesses."""
+    return sha256(phone_transcriber.WEIGHTS.read_bytes() + speaker_encoder.WEIGHTS.read_bytes()).hexdigest()
 
 
-def as_toml(limits: Iterable[Limit], recognizer: str) -> str:
-    """A profile's file, as `schemas.limits` reads it, and the digest of the recognizer's weights."""
-    blocks = ["# Written by `python -m trainer.calibrate`; do not edit by hand.", f'recognizer = "{recognizer}"']
+def as_toml(limits: Iterable[Limit], weights: str) -> str:
+    """A profile's file, as `schemas.limits` reads it, and the digest of the nets' weights."""
+    blocks = ["# Written by `python -m trainer.calibrate`; do not edit by hand.", f'weights = "{weights}"']
     for limit in limits:
         selectors = {"kind": limit.kind, "language": limit.language, "style": limit.style}
         lines = ["[[limits]]", f'measure = "{limit.measure}"']
@@ -213,11 +239,11 @@ def main() -> None:
     processes = parser.parse_args().processes
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # inherited: every process keeps to its own core
 
-    recognizer = weights_digest()
+    weights = weights_digest()
     table = [limit for limit in load_limits("production").table if limit.measure == "clipped_share"]
     for group in GROUPS:
         table += fit(group, hear_parallel(clean_lines(FIT, group, CLIPS[group.style]), processes))
-    TABLE.write_text(as_toml(table, recognizer), encoding="utf-8")
+    TABLE.write_text(as_toml(table, weights), encoding="utf-8")
     limits = load_limits("embedded")
     print(f"{'share rejected after attempt':40}" + "".join(f"{n + 1:8}" for n in range(ATTEMPTS)))
     for group in GROUPS:

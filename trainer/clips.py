@@ -11,15 +11,19 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
 
 from schemas.script import EMOTIONS, LANGUAGES, Age, Character, Gender, Language, Pace, Style, Turn
 from schemas.seeds import derive_seed, generator
+from schemas.tags import TAGS
 from schemas.take import SAMPLE_RATE, Line, Samples, Span
 from stages.backends.espeak_carrier import Carrier
 from stages.backends.espeak_speech import EspeakSpeech, carrier_request
+from stages.backends.espeak_voice import VOICE_TABLE
+from stages.normalize_text import normalize, normalize_tagged
 
 WORDS = Path(__file__).with_name("practice_words.toml")
 RARE_SHARE = {"en": 0.4, "zh": 0.5}
@@ -31,8 +35,13 @@ AGES: tuple[Age, ...] = ("child", "youth", "middle-aged", "elderly")
 GENDERS: tuple[Gender, ...] = ("female", "male")
 PACES: tuple[Pace, ...] = ("slow", "normal", "fast")
 MARKS = {"en": (", ", ".", "?", "!"), "zh": ("，", "。", "？", "！")}
-TIMBRES = {"en": ("warm", "bright", "husky", "clear", "soft"), "zh": ("温暖", "明亮", "沙哑", "清晰", "柔和")}
+DESCRIBED_SHARE = {"timbre": 0.8, "temperament": 0.8, "personality": 0.8, "identity": 0.3, "species": 0.12}
+"""How often a part of a voice's description says something."""
+WORD_GROUPS = {"temperament": "manner", "personality": "manner"}
+"""Where the engine's table of voices keeps the words of a part that are not under its own name."""
 CLIPS_A_VOICE = 4
+TAG_SHARE = 0.02
+"""Of the gaps between words: about every seventh clip has a tag."""
 SLICE = 16
 """Clips that a process makes before it starts its engine afresh."""
 
@@ -71,7 +80,8 @@ def _inflected_words() -> tuple[str, ...]:
 
 
 def practice_text(random: np.random.Generator, language: Language) -> str:
-    """Words in random order, with a comma at times: the ear must not learn to guess a sentence."""
+    """Words in random order, with a comma or a tag at times: the ear must not learn to guess a sentence, nor to take a
+    laugh for words."""
     common, rare = _vocabulary(language)
     comma, *stops = MARKS[language]
     count = int(random.integers(1, LONGEST_WORDS[language] + 1))
@@ -80,6 +90,8 @@ def practice_text(random: np.random.Generator, language: Language) -> str:
         words = rare if random.random() < RARE_SHARE[language] else common
         gap = comma if random.random() < 0.12 else " " if language == "en" else ""
         text += (gap if position else "") + words[int(random.integers(len(words)))]
+        if random.random() < TAG_SHARE:
+            text += f" {TAGS[int(random.integers(len(TAGS)))]}"
     return text + stops[int(random.integers(len(stops)))]
 
 
@@ -92,12 +104,24 @@ def practice_character(namespace: str, index: int, language: Language) -> Charac
         language=language,
         age=AGES[int(random.integers(len(AGES)))],
         gender=GENDERS[int(random.integers(len(GENDERS)))],
-        identity="",
-        personality="",
-        temperament="",
-        timbre=TIMBRES[language][int(random.integers(len(TIMBRES[language])))],
         pace=PACES[int(random.integers(len(PACES)))],
+        **_description(random, language),
     )
+
+
+@cache
+def _voice_table() -> dict[str, list[dict[str, Any]]]:
+    return tomllib.loads(VOICE_TABLE.read_text(encoding="utf-8"))
+
+
+def _description(random: np.random.Generator, language: Language) -> dict[str, str]:
+    """The parts of a description, each empty or a word that the engine's table of voices knows."""
+    parts = {}
+    for part, share in DESCRIBED_SHARE.items():
+        entry = random.choice(_voice_table()[WORD_GROUPS.get(part, part)])
+        words = [word for word in entry["any"] if word.isascii() == (language == "en")]
+        parts[part] = str(random.choice(words)) if random.random() < share else ""
+    return parts
 
 
 def practice_line(
@@ -107,11 +131,11 @@ def practice_line(
     language = LANGUAGES[index % len(LANGUAGES)]
     random = generator("practice line", namespace, index)
     character = practice_character(namespace, index // len(LANGUAGES) // CLIPS_A_VOICE, language)
-    text = practice_text(random, language)
+    text = spoken or practice_text(random, language)
     drawn: Style = random.choice(list(STYLE_SHARES), p=list(STYLE_SHARES.values()))
     turn = Turn(
         role="user",
-        text=spoken or text,
+        text=text,
         intent="practice",
         emotion="neutral" if random.random() < NEUTRAL_SHARE else random.choice(EMOTIONS),
         intensity=int(random.integers(1, 4)),
@@ -126,9 +150,10 @@ def practice_line(
         kind="conversation",
         language=language,
         turn=turn,
-        spoken=turn.text,
+        spoken=normalize(text, language),
         character=character,
         voice=engine.design(character),
+        tagged=normalize_tagged(text, language),
     )
 
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from schemas.phones import INDEX
 from schemas.seeds import generator
+from schemas.tags import TAGS
 from stages.backends.phone_features import NUM_MELS, Features, log_mel, pitch, to_waveform
 from stages.backends.phone_net import PhoneNet, frames_out, save_phone_net
 from stages.backends.phone_transcriber import WEIGHTS
@@ -50,7 +51,7 @@ class Example:
 
 def spoken_phones(clip: Clip, lexicon: Lexicon) -> Phones:
     """The phones of a clip's text, in the readings nearest to what the engine says it spoke."""
-    said = arpabet_from_espeak([span.label for span in clip.phones])
+    said = arpabet_from_espeak([span.label for span in clip.phones if span.label not in TAGS])
     words = reference_words(clip.line.spoken, clip.line.language, lexicon, lambda word: said)
     return tuple(phone for reading in nearest_readings(words, said) for phone in reading)
 

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.tags import Tag
+
 SILENCE = "sil"
 STRESS_MARKS = "',%"
 PAUSES = ("_:", "_")
@@ -38,12 +40,16 @@ class CarrierRequest:
 
 @dataclass(frozen=True)
 class CarrierPhone:
-    """A phone of the carrier, in seconds; stress is 0 (none), 1 (secondary) or 2 (primary)."""
+    """A phone of the carrier, in seconds; stress is 0 (none), 1 (secondary) or 2 (primary).
+
+    A phone that belongs to the sound of a tag carries the tag.
+    """
 
     label: str
     start_s: float
     end_s: float
     stress: int = 0
+    tag: Tag | None = None
 
 
 @dataclass(frozen=True)

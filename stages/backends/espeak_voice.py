@@ -1,17 +1,19 @@
 """Voice design for the embedded engine: from a Character to named numbers, the same for every line of that character.
 
-Traits: `f0_hz` (median f0 of neutral speech), `formant_ratio` (1 = the carrier's, an adult man's), `range_ratio`,
-`rate_ratio`, `tilt_db_oct`, `breath`, `tremor_cents`, `jitter_cents` (units as in world_delivery.Delivery).
+Traits: `f0_hz` (median f0 of neutral speech), and those of TRAITS, fields of world_delivery.Delivery, in its units;
+a formant_ratio of 1 is the carrier's, an adult man's.
 
-f0 levels lie on a lattice of `CELL_ST` semitones; ids of users (`en-u017`) take the even cells and those of assistants
-(`en-a003`) the odd ones, any other id takes the side its digest says. Inside a cell f0 keeps to the middle, so a user
-and an assistant are always at least `MIN_GAP_ST` apart, whoever they are, while each keeps one voice everywhere.
+f0 levels lie on a lattice of `CELL_ST` semitones; ids of users (`en-u017`) take the even cells, those of assistants
+(`en-a003`) and of role-play's characters (`en-c00012`) the odd ones, any other id takes the side its digest says.
+Inside a cell f0 keeps to the middle, so a user and an assistant are always at least `MIN_GAP_ST` apart, whoever they
+are, while each keeps one voice everywhere.
 """
 
 import re
 import tomllib
+from dataclasses import asdict, replace
 from functools import cache
-from math import log2
+from math import exp, log, log2, tanh
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,27 @@ from stages.backends.world_delivery import Delivery
 
 VOICE_TABLE = Path(__file__).parent / "tables" / "voices.toml"
 ENGINE = "espeak-world"
+TRAITS = (
+    *("formant_ratio", "range_ratio", "rate_ratio", "dynamics_ratio", "tilt_db_oct", "breath"),
+    *("tremor_cents", "jitter_cents", "shimmer_db", "body_db", "throat_db", "nose_db", "ring_db", "air_db"),
+)
 CELL_ST = 1.6
 CELL_SPREAD_ST = 0.5
 MIN_GAP_ST = CELL_ST - CELL_SPREAD_ST
 LATTICE_ORIGIN_HZ = 100.0
 SPEAKER_PACE = {"slow": 0.93, "normal": 1.0, "fast": 1.07}
-_ROLE_IN_ID = re.compile(r"-([ua])\d+$")
+_ROLE_IN_ID = re.compile(r"-([uac])\d+$")
+
+
+WORD_LIMITS = {"level_st": 2.0, "formant_ratio": 0.03, "range_ratio": 0.3, "rate_ratio": 0.09, "tilt_db_oct": 1.2}
+"""How far words may move a person's voice, in the field's unit or, for ratios, in log; the approach is smooth."""
+WORDS_IN = {
+    "timbre": ("timbre", "temperament"),
+    "manner": ("temperament", "personality"),
+    "identity": ("identity",),
+    "species": ("species",),
+}
+"""Groups of words, and the parts of a description they are looked for in."""
 
 
 @cache
@@ -39,52 +56,54 @@ def _table() -> dict[str, Any]:
 
 def design_voice(character: Character) -> Voice:
     """The character's voice: a function of its profile, with an individual part seeded by its id."""
-    group = _table()["age"][character.age]
+    group = dict(_table()["age"][character.age][character.gender])
     random = generator("espeak-world voice", character.character_id)
-    individual = random.uniform(-1.0, 1.0, size=6)
-    shift = Delivery(**group["shift"]) + _word_shift(character) + _individual_shift(individual)
-    wanted_st = 12 * log2(group["f0_hz"][character.gender] / LATTICE_ORIGIN_HZ) + shift.level_st + 2.0 * individual[0]
-    f0_hz = LATTICE_ORIGIN_HZ * 2 ** (_snap(wanted_st, _side(character.character_id), individual[1]) / 12)
-    traits = {
-        "f0_hz": f0_hz,
-        "formant_ratio": group["formant_ratio"][character.gender] * shift.formant_ratio,
-        "range_ratio": shift.range_ratio,
-        "rate_ratio": shift.rate_ratio * SPEAKER_PACE[character.pace],
-        "tilt_db_oct": shift.tilt_db_oct,
-        "breath": max(shift.breath, 0.0),
-        "tremor_cents": shift.tremor_cents,
-        "jitter_cents": shift.jitter_cents,
-    }
+    said = _limited(sum((_word_shift(character, words) for words in ("timbre", "manner", "identity")), Delivery()))
+    shift = said + _word_shift(character, "species") + _individual_shift(random)
+    wanted_st = 12 * log2(group.pop("f0_hz") / LATTICE_ORIGIN_HZ) + shift.level_st
+    cell_st = _snap(wanted_st, _side(character.character_id), random.uniform(-1.0, 1.0))
+    whole = Delivery(**group) + replace(shift, level_st=0.0, rate_ratio=shift.rate_ratio * SPEAKER_PACE[character.pace])
+    traits = {name: value for name, value in asdict(whole).items() if name in TRAITS}
+    traits = {"f0_hz": LATTICE_ORIGIN_HZ * 2 ** (cell_st / 12)} | traits
     return Voice(
         f"{ENGINE}:{character.character_id}", ENGINE, {name: round(float(value), 4) for name, value in traits.items()}
     )
 
 
-def _individual_shift(u: "np.ndarray[Any, np.dtype[np.float64]]") -> Delivery:
-    """What tells two speakers of one age and gender apart, from numbers in -1..1."""
-    return Delivery(
-        formant_ratio=float(np.exp(0.05 * u[2])),
-        tilt_db_oct=0.9 * u[3],
-        range_ratio=float(np.exp(0.12 * u[4])),
-        rate_ratio=float(np.exp(0.05 * u[5])),
-    )
+def _individual_shift(random: np.random.Generator) -> Delivery:
+    """What tells two speakers of one age and gender apart: every field uniform within the table's bounds."""
+    bounds = _table()["individual"].items()
+    drawn = ((name, bound, random.uniform(-1.0, 1.0)) for name, bound in bounds)
+    return Delivery(**{name: bound**u if name.endswith("_ratio") else bound * u for name, bound, u in drawn})
 
 
-def _word_shift(character: Character) -> Delivery:
-    """The sum of the shifts whose words occur in timbre or temperament."""
-    text = f"{character.timbre} {character.temperament}".lower()
-    english = set(re.findall("[a-z]+", text))
+def _word_shift(character: Character, words: str) -> Delivery:
+    """The sum of the shifts of a group whose words occur in its parts of the description."""
+    text = " ".join(getattr(character, part) for part in WORDS_IN[words]).lower()
+    english = set(re.findall("[a-z]+(?:-[a-z]+)*", text))
     shift = Delivery()
-    for entry in _table()["words"]:
+    for entry in _table()[words]:
         if any(word in (english if word.isascii() else text) for word in entry["any"]):
             shift += Delivery(**entry["shift"])
     return shift
 
 
+def _limited(shift: Delivery) -> Delivery:
+    """The shift with the fields of WORD_LIMITS pressed below their limits: words shade an age, they do not hide it."""
+    pressed = {}
+    for name, limit in WORD_LIMITS.items():
+        value = getattr(shift, name)
+        if name.endswith("_ratio"):
+            pressed[name] = exp(limit * tanh(log(value) / limit))
+        else:
+            pressed[name] = limit * tanh(value / limit)
+    return replace(shift, **pressed)
+
+
 def _side(character_id: str) -> int:
-    """0 for users, 1 for assistants."""
+    """0 for users, 1 for assistants and for the characters of role-play."""
     role = _ROLE_IN_ID.search(character_id)
-    return "ua".index(role.group(1)) if role else derive_seed("side", character_id) % 2
+    return int(role.group(1) != "u") if role else derive_seed("side", character_id) % 2
 
 
 def _snap(level_st: float, side: int, individual: float) -> float:

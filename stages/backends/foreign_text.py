@@ -4,15 +4,20 @@ of prompts and models."""
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from importlib import resources
+from pathlib import Path
 
+from schemas.printable import printable
 from schemas.script import Language
+from schemas.tags import TAGS
 
-LEGAL_TAGS: frozenset[str] = frozenset()
-"""Paralinguistic tags that a text may hold, such as "[laugh]". None: no bundled engine performs any."""
+MIN_SCRIPT_SHARE = 0.5
+"""Least share of a text's letters that belong to the script (writing system) of its language."""
+
+QUOTED = 80
+"""Characters that a reason quotes of a text."""
 
 SHARED_WORDS = 8
 SHARED_HAN = 14
@@ -48,9 +53,23 @@ _MODEL_TALK = [
 ]
 
 
+def quoted(text: str) -> str:
+    return f"'{printable(text, QUOTED)}'"
+
+
 def hidden(text: str) -> str:
     """The first character that does not show (control, direction, zero width, half of a pair); "" if there is none."""
     return next((c for c in text if not c.isprintable() and unicodedata.category(c) != "Zs"), "")
+
+
+def other_language(text: str, language: Language) -> str | None:
+    """In what way the text is not the language's: "is not in 'en': '…'"; None if it is."""
+    letters = [c for c in text if c.isalpha()]
+    own = sum(is_han(c) == (language == "zh") for c in letters)
+    if own < MIN_SCRIPT_SHARE * len(letters):
+        return f"is not in '{language}': {quoted(text)}"
+    run = foreign_run(text, language)
+    return f"is not all in '{language}': {quoted(run)}" if run else None
 
 
 def foreign_run(text: str, language: Language) -> str:
@@ -72,9 +91,9 @@ def is_han(character: str) -> bool:
     return "一" <= character <= "鿿"
 
 
-def tag(text: str) -> str | None:
-    """The first tag, bracket or mark-up: speech has none."""
-    return next((found for match in _TAG.finditer(text) if (found := match[0].strip()) not in LEGAL_TAGS), None)
+def tag(text: str, legal: Collection[str] = TAGS) -> str | None:
+    """The first tag that is not legal, bracket or mark-up: speech has none."""
+    return next((found for match in _TAG.finditer(text) if (found := match[0].strip()) not in legal), None)
 
 
 def address(text: str) -> str | None:
@@ -124,10 +143,8 @@ def _prompt_runs() -> frozenset[str]:
     return frozenset(runs)
 
 
-def _templates() -> Iterator[Traversable]:
-    for folder in files("prompts").joinpath("writer").iterdir():
-        if folder.is_dir():
-            yield from (path for path in folder.iterdir() if path.name.endswith(".jinja"))
+def _templates() -> Iterator[Path]:
+    return (Path(str(resources.files("prompts"))) / "writer").rglob("*.jinja")
 
 
 def _runs(folded: str) -> Iterator[str]:

@@ -90,19 +90,20 @@ def _template_problems(topic: Topic, key: str, template: Template) -> Iterator[t
 
 
 def _entries(topic: Topic, slot: Slot) -> tuple[Entry, ...]:
-    return topic.lexicon[topic.slots[slot.name]]
+    return topic.assistant if slot.name == "assistant" else topic.lexicon[topic.slots[slot.name]]
 
 
 def _attribute_problems(topic: Topic, key: str, slot: Slot) -> Iterator[tuple[str, str]]:
-    if slot.name in NAMES:
+    if slot.name == "user" or (slot.name == "assistant" and not topic.assistant):
         if slot.attribute != "text":
             yield key, f"'{slot.name}' has no attributes"
-    elif slot.name not in topic.slots:
+    elif slot.name not in topic.slots and slot.name not in NAMES:
         yield key, f"there is no slot '{slot.name}'"
     else:
         for entry in _entries(topic, slot):
             if slot.attribute not in entry:
                 yield key, f"entry '{entry['text'][0]}' has no attribute '{slot.attribute}'"
+                return
 
 
 def _intent_problems(topic: Topic, intent: Intent) -> Iterator[tuple[str, str]]:
@@ -122,6 +123,17 @@ def _intent_problems(topic: Topic, intent: Intent) -> Iterator[tuple[str, str]]:
     for mood, templates in intent.says.items():
         for template in templates:
             yield from _wording_problems(topic, intent, f"{key}.says.{mood}", template)
+    yield from _beside_problems(topic, intent, key)
+
+
+def _beside_problems(topic: Topic, intent: Intent, key: str) -> Iterator[tuple[str, str]]:
+    if intent.role == "user" and (intent.does or intent.thinks):
+        yield key, "only the assistant's intents have 'does' and 'thinks'"
+    for where, templates in (("does", intent.does), ("thinks", intent.thinks)):
+        for template in templates:
+            yield from _template_problems(topic, f"{key}.{where}", template)
+            if not is_sayable(template, topic.rules, intent.needs | intent.gives | NAMES):
+                yield f"{key}.{where}", "mentions a slot that is not in needs or gives"
 
 
 def _wording_problems(topic: Topic, intent: Intent, key: str, template: Template) -> Iterator[tuple[str, str]]:
@@ -138,6 +150,9 @@ def _scene_problems(topic: Topic, name: str) -> Iterator[tuple[str, str]]:
     for start, _ in scene.start:
         if start not in topic.intents or topic.intents[start].role != "user" or topic.intents[start].needs:
             yield f"{key}.start", f"'{start}' is not a user intent without needs"
+    for attribute, values in scene.cast.items():
+        if not any(values & set(entry.get(attribute, ())) for entry in topic.assistant):
+            yield f"{key}.cast.{attribute}", "no character of the world fits"
     for slot, conditions in scene.where.items():
         if slot not in topic.slots:
             yield f"{key}.where", f"there is no slot '{slot}'"

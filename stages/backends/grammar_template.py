@@ -6,6 +6,8 @@ The syntax is documented in prompts/grammar/README.md.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from schemas.tags import TAGS
+
 ANY = "any"
 """The variant of a rule that is used where no other one fits."""
 
@@ -43,6 +45,10 @@ Node = Text | Slot | Reference | Choice
 Template = tuple[Node, ...]
 Rule = Mapping[str, tuple[Template, ...]]
 """Alternatives by variant; a plain rule has the one variant `any`."""
+
+
+TAG_RULES: dict[str, Rule] = {tag.strip("[]"): {ANY: ((Text(tag),),)} for tag in TAGS}
+"""The rules `<laugh>`, `<sigh>` ... that worlds have without writing them."""
 
 
 def parse_template(source: str) -> Template:

@@ -9,9 +9,6 @@ from stages.backends.grammar_records import Entry, Intent, Scene, Topic, Weights
 Facts = dict[str, dict[str, str]]
 """Slot -> attribute -> value, drawn once per dialogue."""
 
-TURNS: Weights = (("2", 0.06), ("4", 0.32), ("6", 0.36), ("8", 0.26))
-"""How many turns a dialogue has, back-channels apart."""
-
 
 def draw(random: np.random.Generator, weights: Weights) -> str:
     """One name, by weight."""
@@ -58,14 +55,14 @@ def _fits(entry: Entry, conditions: Mapping[str, frozenset[str]]) -> bool:
 def draw_walk(random: np.random.Generator, topic: Topic, scene: Scene, facts: Facts) -> list[Intent]:
     """Intents from an opening of the scene to an assistant's intent that may end the dialogue.
 
-    The number of turns is drawn from TURNS; where the grammar has no walk of that length for these facts, another
-    number is taken. No intent occurs twice. Raises ValueError where the scene has no walk of any length.
+    The number of turns is drawn from the topic's lengths; where the grammar has no walk of that length for these
+    facts, another number is taken. No intent occurs twice. Raises ValueError where the scene has no walk of any length.
     """
-    for turns in shuffled(random, TURNS):
+    for turns in shuffled(random, topic.lengths):
         walk = _extend(random, topic, facts, [], scene.start, int(turns))
         if walk is not None:
             return walk
-    raise ValueError(f"scene '{topic.name}/{scene.name}' has no dialogue of 2 to 8 turns for the facts {facts}")
+    raise ValueError(f"scene '{topic.name}/{scene.name}' has no dialogue of any length for the facts {facts}")
 
 
 def _extend(

@@ -8,6 +8,7 @@ import numpy as np
 
 from schemas.script import LANGUAGES, DialoguePlan, Language, Overlap, Role, Script, Turn
 from schemas.seeds import derive_seed, generator
+from stages.backends.grammar_cast import role_of
 from stages.backends.grammar_data import grammar_digest, load_grammar
 from stages.backends.grammar_records import Grammar, Intent, Topic
 from stages.backends.grammar_template import ANY, Choice, Slot, Template, Text
@@ -23,6 +24,9 @@ BACKCHANNEL_MIN_UNITS = {"en": 12, "zh": 18}
 
 SAME_FEELING = 3.0
 """How much likelier a speaker stays in the emotion of their last turn than moves to another that fits the words."""
+
+ACTION_SHARE, THOUGHT_SHARE = 0.4, 0.25
+"""Share of a character's turns with something done, or thought, where the grammar has words for it."""
 
 Piece = tuple[str, str]
 """Text and the slot it comes from ("" for none)."""
@@ -62,26 +66,31 @@ class GrammarWriter:
 
     def write(self, plans: Sequence[DialoguePlan]) -> list[Written | Exception]:
         """One script a plan, in order. Raises GrammarError for a scene the grammar does not have."""
-        return [Written(write_script(self._grammars[plan.language], plan)) for plan in plans]
+        return [Written(write_script(self._grammars[plan.language], plan, self._folder)) for plan in plans]
 
 
-def write_script(grammar: Grammar, plan: DialoguePlan) -> Script:
-    """The script of a plan: facts are drawn, a walk through the intents is planned, then every turn is worded."""
+def write_script(grammar: Grammar, plan: DialoguePlan, folder: str | None = None) -> Script:
+    """The script of a plan: facts are drawn, a walk through the intents is planned, then every turn is worded.
+
+    `folder` is where the grammar was read from (None: the bundled one)."""
     topic, scene = grammar.scene(plan.scene)
     seed = derive_seed(plan.seed, plan.scene, plan.user.character_id, plan.assistant.character_id)
     random = generator("grammar", seed)
     facts = draw_facts(random, topic, scene)
+    assistant = {"text": plan.assistant.name}
+    if topic.assistant:
+        assistant = role_of(plan.assistant, folder).facts(plan.user.gender)
+    facts |= {"user": {"text": plan.user.name}, "assistant": assistant}
     walk = draw_walk(random, topic, scene, facts)
-    facts |= {"user": {"text": plan.user.name}, "assistant": {"text": plan.assistant.name}}
     dialogue = _Dialogue(random, topic, facts)
     turns: list[Turn] = []
     for position, intent in enumerate(walk):
         turn, mood = _word_turn(grammar, dialogue, intent, may_interrupt=position > 0)
-        turns.append(turn)
+        turns.append(turn.model_copy(update=_beside(grammar, dialogue, intent, mood)))
         last = position == len(walk) - 1
         if not last and _is_long(turn, plan.language) and random.random() < BACKCHANNEL_SHARE:
             turns.append(_murmur(grammar, dialogue, turn, mood))
-    return Script(plan=plan, topic=topic.name, turns=tuple(turns), writer=GrammarWriter.name)
+    return Script(plan=plan, topic=topic.name, setting=scene.setting, turns=tuple(turns), writer=GrammarWriter.name)
 
 
 def _word_turn(grammar: Grammar, dialogue: _Dialogue, intent: Intent, may_interrupt: bool) -> tuple[Turn, str]:
@@ -102,6 +111,16 @@ def _word_turn(grammar: Grammar, dialogue: _Dialogue, intent: Intent, may_interr
     turn = _perform(grammar, dialogue, intent.role, mood, pieces, intent.name, overlap)
     dialogue.feeling[intent.role] = turn.emotion
     return turn, mood
+
+
+def _beside(grammar: Grammar, dialogue: _Dialogue, intent: Intent, mood: str) -> dict[str, str]:
+    """What the character does and thinks while it speaks: at times something, mostly nothing."""
+    beside: dict[str, str] = {}
+    for name, options, share in (("action", intent.does, ACTION_SHARE), ("thought", intent.thinks, THOUGHT_SHARE)):
+        if options and dialogue.random.random() < share:
+            pieces = _expand_one(dialogue, options, mood, frozenset(dialogue.known)) or []
+            beside[name] = _tidy("".join(text for text, _ in pieces), grammar.language)
+    return beside
 
 
 def _murmur(grammar: Grammar, dialogue: _Dialogue, turn: Turn, mood: str) -> Turn:

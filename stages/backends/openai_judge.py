@@ -2,22 +2,44 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.recipe import Service
-from schemas.script import Script
+from schemas.script import Kind, Script
 from stages.backends.openai_chat import ChatClient, Message
-from stages.backends.openai_completion import Completion
 from stages.backends.openai_prompts import Prompts
-from stages.backends.openai_replies import ask_twice, read_reply
-from stages.backends.openai_schema import form_of
+from stages.backends.openai_question import Question
 from stages.backends.openai_settings import number
 from stages.backends.protocols import Answers, ScriptVerdict, Usage
 
 REASON_CHARACTERS = 300
-SPEAKER_FIELDS = {"name", "language", "age", "gender", "identity", "personality", "temperament"}
-TURN_FIELDS = {"role", "text", "emotion", "intensity", "style", "pace", "pause_before_s", "overlap"}
+
+
+@dataclass(frozen=True)
+class _View:
+    """What the judge is shown of the script, of the two speakers and of each turn."""
+
+    script: frozenset[str]
+    user: frozenset[str]
+    assistant: frozenset[str]
+    turn: frozenset[str]
+
+
+_PERSON = frozenset({"name", "language", "age", "gender", "identity", "personality", "temperament"})
+_PROFILE = _PERSON | {"species", "timbre", "pace", "world", "origin", "background", "relation"}
+_TURN = frozenset({"role", "text", "emotion", "intensity", "style", "pace", "pause_before_s", "overlap"})
+VIEWS: dict[Kind, _View] = {
+    "conversation": _View(frozenset({"topic"}), _PERSON, _PERSON, _TURN),
+    "roleplay": _View(
+        frozenset({"topic", "setting"}),
+        frozenset({"language", "age", "gender"}),
+        _PROFILE,
+        _TURN | {"thought", "action"},
+    ),
+}
+"""By kind, which also has its own rubric. In a role-play the user takes a part: who they are otherwise is no matter."""
 
 
 class _Verdict(BaseModel):
@@ -47,8 +69,8 @@ class OpenAIJudge:
     ) -> None:
         self._minimum_score = number("minimum_score", minimum_score, 0.0, 1.0)
         self._prompts = Prompts("judge")
-        self._form = form_of(_Verdict)
         self._client = ChatClient(model, temperature, max_tokens, service)
+        self._questions = {kind: Question(kind, _Verdict, self._client, self._prompts) for kind in VIEWS}
 
     @property
     def fingerprint(self) -> str:
@@ -73,20 +95,11 @@ class OpenAIJudge:
 
     def messages(self, script: Script) -> list[Message]:
         """What the model is asked about a script: the rubric, and the script as data."""
-        language = script.plan.language
-        system = self._prompts.render(language, "system")
-        request = self._prompts.render(language, "conversation", script=_as_data(script))
-        return [{"role": "system", "content": system}, {"role": "user", "content": request}]
+        return self._questions[script.plan.kind].messages(script.plan.language, script=_as_data(script))
 
     def _judge_one(self, script: Script) -> ScriptVerdict:
-        def mend(problem: str) -> str:
-            return self._prompts.render(script.plan.language, "mend", problem=problem)
-
-        messages, seed = self.messages(script), script.plan.seed
-        try:
-            said, usage = ask_twice(self._client, messages, self._form, seed, _read, mend)
-        except ValueError as error:
-            raise ValueError(f"two verdicts of {self._client.model} cannot be read; the second: {error}") from None
+        question = self._questions[script.plan.kind]
+        said, usage = question.ask(script.plan.language, self.messages(script), script.plan.seed, lambda said: said)
         return self._verdict(said, usage)
 
     def _verdict(self, said: _Verdict, usage: Usage) -> ScriptVerdict:
@@ -96,16 +109,13 @@ class OpenAIJudge:
         return ScriptVerdict(f"judge: score {said.score:g} below {self._minimum_score:g}: {why}", said.score, usage)
 
 
-def _read(completion: Completion) -> _Verdict:
-    return read_reply(completion, _Verdict)
-
-
 def _as_data(script: Script) -> str:
     """JSON in which no text can close the tags around it."""
+    view = VIEWS[script.plan.kind]
     speakers = {
-        "user": script.plan.user.model_dump(include=SPEAKER_FIELDS),
-        "assistant": script.plan.assistant.model_dump(include=SPEAKER_FIELDS),
+        "user": script.user.model_dump(include=set(view.user)),
+        "assistant": script.assistant.model_dump(include=set(view.assistant)),
     }
-    turns = [turn.model_dump(include=TURN_FIELDS) for turn in script.turns]
-    data = json.dumps({"topic": script.topic, **speakers, "turns": turns}, ensure_ascii=False)
+    turns = [turn.model_dump(include=set(view.turn)) for turn in script.turns]
+    data = json.dumps(script.model_dump(include=set(view.script)) | speakers | {"turns": turns}, ensure_ascii=False)
     return data.replace("<", "\\u003c").replace(">", "\\u003e")

@@ -39,9 +39,9 @@ class Prompts:
         """The text of `LANGUAGE/NAME.jinja`, filled in. Raises jinja2.UndefinedError for a value that is missing."""
         return str(self._environment.get_template(f"{language}/{name}.jinja").render(values)).strip()
 
-    def lists(self) -> dict[Language, dict[str, list[str]]]:
-        """The entries of `LANGUAGE/variety.toml`, by list."""
-        return {language: _read_lists(self._folder / language / "variety.toml") for language in LANGUAGES}
+    def lists(self, name: str) -> dict[Language, dict[str, list[str]]]:
+        """The lists of `LANGUAGE/NAME.toml`, by language and by the list's own name."""
+        return {language: _read_lists(self._folder / language / f"{name}.toml") for language in LANGUAGES}
 
 
 def draw_variety(lists: Mapping[str, Sequence[str]], *seed: int | str) -> dict[str, str]:

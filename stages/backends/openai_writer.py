@@ -1,36 +1,37 @@
 """Scripts from a language model behind any OpenAI-compatible endpoint."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from schemas.recipe import Service
-from schemas.script import EMOTIONS, LANGUAGES, STYLES, DialoguePlan, Draft, Language, Pace, Script, Turn, WrittenTurn
-from schemas.seeds import generator
-from stages.backends.grammar_data import grammar_digest, load_grammar
-from stages.backends.grammar_records import Grammar
-from stages.backends.openai_chat import ChatClient, Message
-from stages.backends.openai_completion import Completion
-from stages.backends.openai_prompts import Prompts, draw_variety
-from stages.backends.openai_replies import ask_twice, read_reply
-from stages.backends.openai_schema import form_of
+from schemas.script import DialoguePlan, Kind
+from stages.backends.openai_chat import ChatClient
+from stages.backends.openai_conversation import ConversationWriter
+from stages.backends.openai_places import Places
+from stages.backends.openai_prompts import Prompts
+from stages.backends.openai_roleplay import RoleplayWriter
 from stages.backends.protocols import Answers, Written
-from stages.backends.rules_judge import MAX_UNITS, broken_rule
 
-PACES: tuple[Pace, ...] = ("slow", "normal", "fast")
-FEWEST_TURNS, MOST_TURNS = 4, 12
-"""Turns that are asked for, back-channels apart; inside what the rules allow."""
 
-ASKED_SHARE = 0.75
-"""Longest turn that is asked for, as a share of what the rules allow: language models count badly."""
+class KindWriter(Protocol):
+    """Writes the dialogues of one kind, for many threads. Raises what fails one plan alone, or all of them."""
 
-TOPIC_CHARACTERS, INTENT_CHARACTERS = 80, 40
+    def write(self, plan: DialoguePlan) -> Written: ...
+
+
+WRITERS: Mapping[Kind, Callable[[str, ChatClient, Prompts, Places], KindWriter]] = {
+    "conversation": ConversationWriter,
+    "roleplay": RoleplayWriter,
+}
+"""Kind -> its writer, made of what scripts are signed with, the endpoint, the prompts and the places."""
 
 
 class OpenAIWriter:
     """ScriptWriter over chat completions. Setting, persons and everything that makes scripts differ come from the plan.
 
     An answer that cannot be read, or breaks a rule, is asked for once more, quoting what is wrong with it. A second
-    answer that cannot be read fails this plan alone; one that breaks a rule is left to the judge.
+    answer that cannot be read fails this plan alone; a dialogue that breaks a rule again is left to the judge.
     """
 
     name = "openai"
@@ -44,24 +45,24 @@ class OpenAIWriter:
         *,
         service: Service,
     ) -> None:
-        self._folder = grammar
+        self._places = Places(grammar)
         self._prompts = Prompts("writer")
-        self._form = form_of(Draft)
         self._client = ChatClient(model, temperature, max_tokens, service)
-        self._grammars: dict[Language, Grammar] = {}
-        self._variety: dict[Language, dict[str, list[str]]] = {}
+        signed = f"{self.name}/{self._client.model}"
+        self._writers = {
+            kind: made(signed, self._client, self._prompts, self._places) for kind, made in WRITERS.items()
+        }
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(f"{self._prompts.digest}{grammar_digest(self._folder)}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._prompts.digest}{self._places.digest}".encode()).hexdigest()
 
     def use(self, answers: Answers) -> None:
         self._client.use(answers)
 
     def open(self) -> None:
         self._prompts.open()
-        self._variety = self._prompts.lists()
-        self._grammars = {language: load_grammar(language, self._folder) for language in LANGUAGES}
+        self._places.open()
         self._client.open()
 
     def close(self) -> None:
@@ -72,60 +73,4 @@ class OpenAIWriter:
 
     def write(self, plans: Sequence[DialoguePlan]) -> list[Written | Exception]:
         """One script a plan, in order. Raises OutageError and CostLimitError for the whole batch."""
-        return self._client.each(self._write_one, plans)
-
-    def messages(self, plan: DialoguePlan) -> list[Message]:
-        """What the model is asked for a plan: the rules, and this dialogue."""
-        system = self._prompts.render(
-            plan.language,
-            "system",
-            emotions=EMOTIONS,
-            styles=STYLES,
-            paces=PACES,
-            max_units=round(MAX_UNITS[plan.language] * ASKED_SHARE),
-        )
-        _, scene = self._grammars[plan.language].scene(plan.scene)
-        turns = int(generator("turns", plan.seed).integers(FEWEST_TURNS, MOST_TURNS + 1))
-        request = self._prompts.render(
-            plan.language,
-            "conversation",
-            turns=turns,
-            setting=scene.setting,
-            user=plan.user,
-            assistant=plan.assistant,
-            **draw_variety(self._variety[plan.language], plan.seed),
-        )
-        return [{"role": "system", "content": system}, {"role": "user", "content": request}]
-
-    def _write_one(self, plan: DialoguePlan) -> Written:
-        def read(completion: Completion) -> Script:
-            return self._script(plan, completion)
-
-        def mend(problem: str) -> str:
-            return self._prompts.render(plan.language, "mend", problem=problem)
-
-        messages = self.messages(plan)
-        try:
-            return Written(*ask_twice(self._client, messages, self._form, plan.seed, read, mend, broken_rule))
-        except ValueError as error:
-            raise ValueError(f"two answers of {self._client.model} cannot be read; the second: {error}") from None
-
-    def _script(self, plan: DialoguePlan, completion: Completion) -> Script:
-        """Raises ValueError for an answer that is no dialogue."""
-        draft = read_reply(completion, Draft)
-        topic = _line(draft.topic)[:TOPIC_CHARACTERS]
-        turns = tuple(_turn(written) for written in draft.turns)
-        return Script(plan=plan, topic=topic, turns=turns, writer=f"{self.name}/{self._client.model}")
-
-
-def _turn(written: WrittenTurn) -> Turn:
-    tidy = {
-        "text": _line(written.text),
-        "intent": _line(written.intent)[:INTENT_CHARACTERS],
-        "pause_before_s": written.pause_before_s if written.overlap == "none" else 0.0,
-    }
-    return Turn(**(written.model_dump() | tidy))
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+        return self._client.each(lambda plan: self._writers[plan.kind].write(plan), plans)

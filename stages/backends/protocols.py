@@ -9,7 +9,7 @@ Stages may share a back end, so `open()` of an open one and `close()` of a close
 the packages it imports are digested by `pipelines/shape.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.script import Character, DialoguePlan, Language, Script
-from schemas.take import Codes, Line, Samples, Span, Voice
+from schemas.tags import Tag
+from schemas.take import Codes, Line, Samples, Span, Vector, Voice
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,11 @@ class ScriptJudge(Backend, Protocol):
 
 
 class SpeechSynthesizer(Backend, Protocol):
+    """`tags` says how the back end wants each tag written that it performs; what is not in it is dropped from
+    `Line.tagged` before it gets the line, and the row says so."""
+
+    tags: Mapping[Tag, str]
+
     def design(self, character: Character) -> Voice:
         """A voice for the character: deterministic, and distinct for distinct character ids."""
 
@@ -141,6 +147,15 @@ class Transcriber(Backend, Protocol):
 class QualityScorer(Backend, Protocol):
     def score(self, clips: Sequence[Samples]) -> list[dict[str, float]]:
         """Measures by name (fields of `Measures`), one dict per int16 [N] clip at 24 kHz."""
+
+
+class SpeakerEncoder(Backend, Protocol):
+    """Who speaks, as a direction in space: clips of one voice point the same way, whatever they say and feel."""
+
+    width: int
+
+    def embed(self, clips: Sequence[Samples]) -> list[Vector]:
+        """Unit vectors float32 [width], one per int16 [N] clip at 24 kHz."""
 
 
 class AudioCodec(Backend, Protocol):

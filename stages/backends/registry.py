@@ -16,12 +16,15 @@ BACKENDS: dict[tuple[str, str], str] = {
     ("speech", "espeak-world"): "stages.backends.espeak_speech:EspeakSpeech",
     ("transcription", "phone-ctc"): "stages.backends.phone_transcriber:PhoneTranscriber",
     ("quality", "dnsmos"): "stages.backends.dnsmos_quality:DnsmosQuality",
+    ("speaker", "speaker-net"): "stages.backends.speaker_encoder:SpeakerNetEncoder",
+    ("speaker", "campplus"): "stages.backends.funasr_speaker:FunasrSpeaker",
     ("codec", "kmeans-hn"): "stages.backends.kmeans_codec:KmeansCodec",
 }
 
 EXTRAS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("script", "openai"): ("openai", ("openai", "httpx2", "jinja2", "tenacity")),
     ("script_judge", "openai"): ("openai", ("openai", "httpx2", "jinja2", "tenacity")),
+    ("speaker", "campplus"): ("funasr", ("funasr", "kaldi_native_fbank")),
 }
 """(capability, name) -> the extra of the distribution that brings a back end's packages, and those packages' names."""
 

@@ -8,13 +8,16 @@ from rapidfuzz import fuzz
 
 from schemas.errors import UnspeakableTextError
 from schemas.printable import SHOWN, printable
-from schemas.script import Language, Script
+from schemas.script import Kind, Language, Script, Turn
+from schemas.tags import TAGS, tags_in, without_tags
 from stages.backends import foreign_text
+from stages.backends.foreign_text import quoted
 from stages.backends.protocols import ScriptVerdict
+from stages.backends.unspoken_text import count_units, unfit
 from stages.normalize_text import normalize
 
-MIN_TURNS, MAX_TURNS = 2, 20
-"""Turns of a dialogue, back-channels apart."""
+TURNS: dict[Kind, tuple[int, int]] = {"conversation": (2, 20), "roleplay": (2, 10)}
+"""Fewest and most turns of a dialogue, back-channels apart."""
 
 MAX_UNITS: dict[Language, int] = {"en": 60, "zh": 90}
 """Longest turn in words or characters: about 20 s of speech, inside the 30 s that Emilia's filter allows."""
@@ -26,8 +29,11 @@ MAX_MURMURS = 5
 MAX_MURMUR_UNITS: dict[Language, int] = {"en": 5, "zh": 8}
 """Most back-channels of a dialogue, and the longest in words or characters: what is said under another's turn."""
 
-MIN_SCRIPT_SHARE = 0.5
-"""Least share of a turn's letters that belong to the script (writing system) of the dialogue's language."""
+MAX_TAGS = 3
+"""Most tags of a turn."""
+
+MAX_ASIDE_UNITS: dict[Language, int] = {"en": 30, "zh": 45}
+"""Longest thought or action in words or characters: half a turn."""
 
 SAME_PERCENT = 90.0
 SAME_MIN_LETTERS: dict[Language, int] = {"en": 12, "zh": 8}
@@ -43,8 +49,7 @@ _STUCK = {
 }
 """The same words six times running, the same characters five times (one alone nine times): a writer that is stuck."""
 
-QUOTED = 80
-"""Characters that a reason quotes of a turn."""
+_INSIDE_A_WORD = re.compile(r"[A-Za-z](?:" + "|".join(map(re.escape, TAGS)) + r")[A-Za-z]")
 
 
 class RulesJudge:
@@ -76,10 +81,9 @@ def broken_rule(script: Script) -> str | None:
 
 
 def _turns(script: Script) -> str | None:
+    fewest, most = TURNS[script.plan.kind]
     count = sum(turn.overlap != "backchannel" for turn in script.turns)
-    if MIN_TURNS <= count <= MAX_TURNS:
-        return None
-    return f"{count} turns, wanted {MIN_TURNS} to {MAX_TURNS}"
+    return None if fewest <= count <= most else f"{count} turns, wanted {fewest} to {most}"
 
 
 def _roles(script: Script) -> str | None:
@@ -105,7 +109,7 @@ def _backchannels(script: Script) -> str | None:
             murmurs += 1
             if before == "backchannel":
                 return f"turn {index} is the second in a row"
-            if (units := _count_units(turn.text, script.plan.language)) > limit:
+            if (units := count_units(_words(turn), script.plan.language)) > limit:
                 return f"turn {index} has {units} words or characters, limit {limit}"
         before = turn.overlap
     if before == "backchannel":
@@ -115,15 +119,15 @@ def _backchannels(script: Script) -> str | None:
 
 def _empty(script: Script) -> str | None:
     for index, turn in enumerate(script.turns):
-        if not any(character.isalnum() for character in turn.text):
-            return f"turn {index} says nothing: {_quoted(turn.text)}"
+        if not any(character.isalnum() for character in _words(turn)):
+            return f"turn {index} says nothing: {quoted(turn.text)}"
     return None
 
 
 def _length(script: Script) -> str | None:
     limit = MAX_UNITS[script.plan.language]
     for index, turn in enumerate(script.turns):
-        if (units := _count_units(turn.text, script.plan.language)) > limit:
+        if (units := count_units(_words(turn), script.plan.language)) > limit:
             return f"turn {index} has {units} words or characters, limit {limit}"
         if (characters := len(turn.text)) > CHARACTERS_PER_UNIT * limit:
             return f"turn {index} is {characters} characters long, limit {CHARACTERS_PER_UNIT * limit}"
@@ -132,65 +136,65 @@ def _length(script: Script) -> str | None:
 
 def _labels(script: Script) -> str | None:
     """Topic and intents, which become columns: a few plain words each."""
-    if (
-        not script.topic.strip()
-        or len(script.topic) > MAX_TOPIC
-        or foreign_text.hidden(script.topic)
-        or foreign_text.tag(script.topic)
-    ):
-        return f"the topic is not a few plain words: {_quoted(script.topic)}"
+    if not script.topic.strip() or not _is_label(script.topic, MAX_TOPIC):
+        return f"the topic is not a few plain words: {quoted(script.topic)}"
     for index, turn in enumerate(script.turns):
-        if len(turn.intent) > MAX_INTENT or foreign_text.hidden(turn.intent) or foreign_text.tag(turn.intent):
-            return f"the intent of turn {index} is not a word or two: {_quoted(turn.intent)}"
+        if not _is_label(turn.intent, MAX_INTENT):
+            return f"the intent of turn {index} is not a word or two: {quoted(turn.intent)}"
     return None
+
+
+def _is_label(text: str, most: int) -> bool:
+    return len(text) <= most and not foreign_text.hidden(text) and not foreign_text.tag(text, legal=())
 
 
 def _characters(script: Script) -> str | None:
     """Nothing invisible, and no marks that belong to no letter (é is one letter, z̸̡ is not)."""
     for index, turn in enumerate(script.turns):
         if odd := foreign_text.hidden(turn.text):
-            return f"turn {index} holds '{odd}' ({unicodedata.name(odd, 'a control character')}): {_quoted(turn.text)}"
+            return f"turn {index} holds '{odd}' ({unicodedata.name(odd, 'a control character')}): {quoted(turn.text)}"
         if marks := sum(unicodedata.category(c) in ("Mn", "Me") for c in unicodedata.normalize("NFC", turn.text)):
-            return f"turn {index} holds {marks} marks that belong to no letter: {_quoted(turn.text)}"
+            return f"turn {index} holds {marks} marks that belong to no letter: {quoted(turn.text)}"
     return None
 
 
 def _tags(script: Script) -> str | None:
+    """Those of `schemas.tags` alone, few, and none inside an English word."""
     for index, turn in enumerate(script.turns):
         if found := foreign_text.tag(turn.text):
-            return f"turn {index} holds {_quoted(found)}, which is not spoken"
+            return f"turn {index} holds {quoted(found)}, which is not spoken"
+        if (count := len(tags_in(turn.text))) > MAX_TAGS:
+            return f"turn {index} has {count} tags, limit {MAX_TAGS}"
+        if inside := _INSIDE_A_WORD.search(turn.text):
+            return f"turn {index} has a tag inside a word: {quoted(inside[0])}"
     return None
 
 
 def _addresses(script: Script) -> str | None:
     for index, turn in enumerate(script.turns):
-        if found := foreign_text.address(turn.text):
-            return f"turn {index} holds {_quoted(found)}, which nobody reads out"
+        if found := foreign_text.address(_words(turn)):
+            return f"turn {index} holds {quoted(found)}, which nobody reads out"
     return None
 
 
 def _leaked(script: Script) -> str | None:
     """No label of who speaks, no talk of prompts and models, nothing copied from the writer's prompt."""
-    names = (script.plan.user.name, script.plan.assistant.name)
+    names = (script.user.name, script.assistant.name)
     for index, turn in enumerate(script.turns):
-        if found := foreign_text.label(turn.text, names):
-            return f"turn {index} begins with the label {_quoted(found)}"
-        if found := foreign_text.model_talk(turn.text):
-            return f"turn {index} speaks of prompts or models: {_quoted(found)}"
-        if found := foreign_text.copied(turn.text):
-            return f"turn {index} is copied from the prompt: {_quoted(found)}"
+        words = _words(turn)
+        if found := foreign_text.label(words, names):
+            return f"turn {index} begins with the label {quoted(found)}"
+        if found := foreign_text.model_talk(words):
+            return f"turn {index} speaks of prompts or models: {quoted(found)}"
+        if found := foreign_text.copied(words):
+            return f"turn {index} is copied from the prompt: {quoted(found)}"
     return None
 
 
 def _language(script: Script) -> str | None:
-    language = script.plan.language
     for index, turn in enumerate(script.turns):
-        letters = [c for c in turn.text if c.isalpha()]
-        own = sum(foreign_text.is_han(c) == (language == "zh") for c in letters)
-        if own < MIN_SCRIPT_SHARE * len(letters):
-            return f"turn {index} is not in '{language}': {_quoted(turn.text)}"
-        if foreign := foreign_text.foreign_run(turn.text, language):
-            return f"turn {index} is not all in '{language}': {_quoted(foreign)}"
+        if problem := foreign_text.other_language(_words(turn), script.plan.language):
+            return f"turn {index} {problem}"
     return None
 
 
@@ -198,15 +202,15 @@ def _repeated(script: Script) -> str | None:
     language = script.plan.language
     said: list[tuple[int, str]] = []
     for index, turn in enumerate(script.turns):
-        words = "".join(c if c.isalnum() else " " for c in turn.text.lower().replace("'", "")).split()
+        words = "".join(c if c.isalnum() else " " for c in _words(turn).lower().replace("'", "")).split()
         if stuck := _STUCK[language].search((" " if language == "en" else "").join(words)):
-            return f"turn {index} is stuck on '{printable(stuck[1] or stuck[2], QUOTED)}'"
+            return f"turn {index} is stuck on '{printable(stuck[1] or stuck[2], foreign_text.QUOTED)}'"
         if turn.overlap == "backchannel":
             continue
         letters = "".join(words)
         for first, earlier in said:
             if letters == earlier or _alike(letters, earlier, language):
-                return f"turn {index} repeats turn {first}: {_quoted(turn.text)}"
+                return f"turn {index} repeats turn {first}: {quoted(turn.text)}"
         said.append((index, letters))
     return None
 
@@ -224,21 +228,33 @@ def _unspeakable(script: Script) -> str | None:
             spoken = normalize(turn.text, language)
         except UnspeakableTextError as error:
             return f"turn {index}: {error}"
-        if (units := _count_units(spoken, language)) > MAX_UNITS[language]:
+        if (units := count_units(spoken, language)) > MAX_UNITS[language]:
             return f"turn {index} has {units} words or characters when said out, limit {MAX_UNITS[language]}"
     return None
 
 
-def _quoted(text: str) -> str:
-    return f"'{printable(text, QUOTED)}'"
+def _asides(script: Script) -> str | None:
+    """Thought and action are short, plain words of the language, and apart from what is said."""
+    language = script.plan.language
+    for index, turn in enumerate(script.turns):
+        for name, text in (("thought", turn.thought), ("action", turn.action)):
+            if text and (problem := unfit(text, language, MAX_ASIDE_UNITS[language])):
+                return f"the {name} of turn {index} {problem}"
+            if len(aside := _letters(text)) >= SAME_MIN_LETTERS[language] and aside in _letters(_words(turn)):
+                return f"turn {index} says its {name} aloud: {quoted(text)}"
+    return None
 
 
-def _count_units(text: str, language: Language) -> int:
-    return len(text.split()) if language == "en" else sum(c.isalnum() for c in text)
+def _words(turn: Turn) -> str:
+    return without_tags(turn.text)
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
 
 
 RULES: tuple[Callable[[Script], str | None], ...] = (
     _turns, _roles, _backchannels, _empty, _length, _labels, _characters, _tags, _addresses, _leaked, _language,
-    _repeated, _unspeakable,
+    _repeated, _unspeakable, _asides,
 )  # fmt: skip
 """In this order: a text that is too long is not looked at more closely."""

@@ -40,12 +40,23 @@ def master(
     finished = np.round(np.clip(speech, -1.0, 1.0) * 32767).astype(np.int16)
     duration_s = len(finished) / SAMPLE_RATE
     inner = [
-        Span(phone.label, phone.start_s - start_s + EDGE_S, min(phone.end_s - start_s + EDGE_S, duration_s))
-        for phone in phones
-        if start_s <= phone.start_s < end_s
+        Span(label, start - start_s + EDGE_S, min(end - start_s + EDGE_S, duration_s))
+        for label, start, end in _shown(phones)
+        if start_s <= start < end_s
     ]
     edges = Span(SILENCE, 0.0, inner[0].start_s), Span(SILENCE, inner[-1].end_s, duration_s)
     return finished, (edges[0], *inner, edges[1])
+
+
+def _shown(phones: Sequence[CarrierPhone]) -> list[tuple[str, float, float]]:
+    """Label, start and end of each phone; those of one tag's sound are one, labelled with the tag."""
+    shown: list[tuple[str, float, float]] = []
+    for phone in phones:
+        label, start_s = phone.tag or phone.label, phone.start_s
+        if phone.tag and shown and shown[-1][0] == phone.tag:
+            start_s = shown.pop()[1]
+        shown.append((label, start_s, phone.end_s))
+    return shown
 
 
 def _faded(speech: Floats) -> Floats:

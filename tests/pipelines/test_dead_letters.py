@@ -22,7 +22,7 @@ from tests.pipelines import processes
 from tests.pipelines.conftest import fake_recipe
 
 PATIENCE_S = 1.5
-FAULTED = ("script", "script_judge", "voice", "speech", "transcription", "quality", "codec")
+FAULTED = ("script", "script_judge", "voice", "speech", "transcription", "quality", "speaker", "codec")
 
 CASES = [
     ("script", "raise", "WriteScripts", "RuntimeError: the fake script breaks"),
@@ -48,6 +48,10 @@ CASES = [
     ("quality", "hang", "ScoreQuality", "TimeoutError: no answer within 1.5 s"),
     ("quality", "nan", "ScoreQuality", "ValueError: not a finite number: dnsmos_ovrl"),
     ("quality", "length", "ScoreQuality", "ValueError: zip() argument 2 is shorter than argument 1"),
+    ("speaker", "raise", "ScoreSpeaker", "RuntimeError: the fake speaker breaks"),
+    ("speaker", "hang", "ScoreSpeaker", "TimeoutError: no answer within 1.5 s"),
+    ("speaker", "nan", "ScoreSpeaker", "ValueError: the speaker encoder gave a vector of length nan, not 1"),
+    ("speaker", "length", "ScoreSpeaker", "ValueError: zip() argument 2 is shorter than argument 1"),
     ("codec", "raise", "TokenizeAudio", "RuntimeError: the fake codec breaks"),
     ("codec", "hang", "TokenizeAudio", "TimeoutError: no answer within 1.5 s"),
     ("codec", "nan", "TokenizeAudio", "ValueError: codes are float64 (19, 8), not uint16 (19, 8)"),

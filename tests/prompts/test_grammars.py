@@ -1,4 +1,4 @@
-"""What both languages' dialogues are held to: variety, and few that resemble each other."""
+"""What the dialogues of each kind and language are held to: variety, and few that resemble each other."""
 
 import re
 from collections import Counter
@@ -6,7 +6,9 @@ from functools import cache
 
 import pytest
 
-from schemas.script import LANGUAGES, Language
+from schemas.script import EMOTIONS, KINDS, LANGUAGES, Kind, Language
+from schemas.tags import TAGS, tags_in
+from stages.backends.rules_judge import broken_rule
 from stages.near_duplicates import TWIN_SIMILARITY, bands, signature, similarity
 from stages.turn_skeletons import skeleton
 from tests.stages.scripts import written
@@ -15,14 +17,14 @@ DIALOGUES = 2000
 
 
 @cache
-def skeletons(language: Language) -> Counter[str]:
+def skeletons(language: Language, kind: Kind) -> Counter[str]:
     """Turns of DIALOGUES dialogues with names, numbers and lexicon slots masked."""
-    return Counter(skeleton(turn) for script in written(DIALOGUES, language) for turn in script.turns)
+    return Counter(skeleton(turn) for script in written(DIALOGUES, language, kind) for turn in script.turns)
 
 
-def twins(language: Language) -> int:
+def twins(language: Language, kind: Kind) -> int:
     """Dialogues that say nearly the same as an earlier one."""
-    signatures = [signature(script) for script in written(DIALOGUES, language)]
+    signatures = [signature(script) for script in written(DIALOGUES, language, kind)]
     buckets: dict[str, list[int]] = {}
     later = set()
     for index, values in enumerate(signatures):
@@ -34,20 +36,42 @@ def twins(language: Language) -> int:
     return len(later)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_turns_have_many_skeletons_and_none_is_common(language: Language) -> None:
-    counted = skeletons(language)
+def test_turns_have_many_skeletons_and_none_is_common(language: Language, kind: Kind) -> None:
+    counted = skeletons(language, kind)
     assert len(counted) >= 5000
     assert counted.most_common(1)[0][1] <= 0.01 * counted.total()
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_few_dialogues_are_twins(language: Language) -> None:
-    assert twins(language) < 0.03 * DIALOGUES
+def test_few_dialogues_are_twins(language: Language, kind: Kind) -> None:
+    assert twins(language, kind) < 0.03 * DIALOGUES
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_role_plays_keep_the_rules_of_scripts(language: Language) -> None:
+    broken = [broken_rule(script) for script in written(DIALOGUES, language, "roleplay")[:500]]
+    assert {reason for reason in broken if reason} == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_role_plays_move_hold_tags_deeds_and_thoughts(language: Language) -> None:
+    scripts = written(DIALOGUES, language, "roleplay")
+    turns = [turn for script in scripts for turn in script.turns if turn.overlap != "backchannel"]
+    assert 0.03 <= sum(bool(tags_in(turn.text)) for turn in turns) / len(turns) <= 0.2
+    assert {tag for turn in turns for tag in tags_in(turn.text)} == set(TAGS)
+    assert {turn.emotion for turn in turns} == set(EMOTIONS)
+    assert sum(bool(turn.action or turn.thought) for turn in turns) >= 0.1 * len(turns)
+    assert {len([t for t in script.turns if t.overlap != "backchannel"]) for script in scripts} == {2, 4, 6, 8, 10}
+    moving = [len({turn.emotion for turn in script.turns}) >= 2 for script in scripts if len(script.turns) >= 4]
+    assert sum(moving) >= 0.8 * len(moving)
 
 
 def test_articles_agree_with_the_word_after_them() -> None:
     """By letters; a few words begin with a vowel and sound otherwise."""
     wrong = re.compile(r"\ba (?!one|once|uni|use|eu)[aeiou]|\ban [^aeiouh\s]", re.IGNORECASE)
-    texts = {turn.text for script in written(3 * DIALOGUES, "en") for turn in script.turns}
+    scripts = (*written(3 * DIALOGUES, "en"), *written(DIALOGUES, "en", "roleplay"))
+    texts = {turn.text for script in scripts for turn in script.turns}
     assert [text for text in texts if wrong.search(text)] == []

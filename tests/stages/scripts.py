@@ -1,11 +1,16 @@
 """Plans and scripts for the tests of the writing stages."""
 
+from collections.abc import Callable
 from functools import cache
 
-from schemas.script import DialoguePlan, Language, Overlap, Role, Script, Turn
+from schemas.script import DialoguePlan, Kind, Language, Overlap, Role, Script, Turn
+from stages.backends.grammar_cast import role
 from stages.backends.grammar_data import load_grammar, scenes
 from stages.backends.grammar_people import characters
 from stages.backends.grammar_writer import write_script
+
+CHARACTERS = 499
+"""Of the bundled worlds, in tests of role-play: a prime, so that they do not march in step with the users."""
 
 
 def plan(index: int, language: Language = "en", scene: str | None = None, seed: int | None = None) -> DialoguePlan:
@@ -22,11 +27,22 @@ def plan(index: int, language: Language = "en", scene: str | None = None, seed: 
     )
 
 
+def role_plan(index: int, language: Language = "en") -> DialoguePlan:
+    """A role-play of one of CHARACTERS, each in turn, in its scenes in turn."""
+    played = role(language, index % CHARACTERS)
+    return plan(index, language, played.scenes[index // CHARACTERS % len(played.scenes)]).model_copy(
+        update={"kind": "roleplay", "assistant": played.character}
+    )
+
+
+PLANS: dict[Kind, Callable[[int, Language], DialoguePlan]] = {"conversation": plan, "roleplay": role_plan}
+
+
 @cache
-def written(count: int, language: Language) -> tuple[Script, ...]:
+def written(count: int, language: Language, kind: Kind = "conversation") -> tuple[Script, ...]:
     """The first `count` dialogues of the bundled grammar."""
     grammar = load_grammar(language)
-    return tuple(write_script(grammar, plan(index, language)) for index in range(count))
+    return tuple(write_script(grammar, PLANS[kind](index, language)) for index in range(count))
 
 
 def turn(role: Role, text: str, overlap: Overlap = "none") -> Turn:

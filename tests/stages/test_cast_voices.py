@@ -1,10 +1,14 @@
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 
 from schemas.errors import RecipeError
 from schemas.script import Character, DialoguePlan, Script, Turn
-from schemas.take import Voice
+from schemas.take import SAMPLE_RATE, Line, Voice
 from stages.backends.espeak_speech import EspeakSpeech
-from stages.cast_voices import MIN_DISTANCE_ST, CastVoices, voice_distance_st
+from stages.backends.protocols import Performance
+from stages.cast_voices import MIN_DISTANCE_ST, CastVoices, heard_once, voice_distance_st
 
 
 def character(character_id: str) -> Character:
@@ -37,10 +41,23 @@ def script(user: str, assistant: str) -> Script:
     return Script(plan=plan, topic="cooking", turns=(turn,), writer="grammar")
 
 
+class DesignOnly(EspeakSpeech):
+    """The engine's voices, which say a tone."""
+
+    said = 0
+
+    def synthesize(self, lines: Sequence[Line]) -> list[Performance]:
+        self.said += len(lines)
+        return [Performance(np.full(5 * SAMPLE_RATE, 999, np.int16), SAMPLE_RATE, ()) for _ in lines]
+
+
+TURNS = (Turn(role="user", text="Hello.", intent="greet"), Turn(role="assistant", text="Hello.", intent="greet"))
+
+
 def test_a_character_keeps_its_voice_and_the_two_of_a_dialogue_differ() -> None:
-    stage = CastVoices(EspeakSpeech())
+    backend = DesignOnly()
     scripts = [script(f"en-u{user:03d}", f"en-a{assistant:03d}") for user in range(12) for assistant in range(6)]
-    casts = stage.process(scripts)
+    casts = CastVoices(backend).process(scripts)
     assert [cast.script for cast in casts] == scripts
     for cast in casts:
         assert voice_distance_st(cast.user, cast.assistant) >= MIN_DISTANCE_ST
@@ -48,11 +65,23 @@ def test_a_character_keeps_its_voice_and_the_two_of_a_dialogue_differ() -> None:
         assert cast.voice(cast.script.turns[0]) == cast.user
     assert len({cast.user.voice_id: cast.user for cast in casts}) == 12
     assert all(cast.user == casts[index - index % 6].user for index, cast in enumerate(casts))
+    assert backend.said == len({cast.voice(turn).voice_id for cast in casts for turn in TURNS}) == 18
+
+
+def test_every_voice_is_heard_once_saying_its_reference_neutrally() -> None:
+    engine = EspeakSpeech()
+    engine.open()
+    names = ("en-u001", "en-u001", "en-u003")
+    one, again, other = (np.asarray(heard_once(engine, character(name)).reference) for name in names)
+    engine.close()
+    np.testing.assert_array_equal(one, again)
+    assert 4 * SAMPLE_RATE < len(one) < 12 * SAMPLE_RATE
+    assert not np.array_equal(one, other)
 
 
 def test_one_character_on_both_sides_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"en-u001 and en-u001 are 0\.00 semitones apart, less than 1\.0"):
-        CastVoices(EspeakSpeech()).process([script("en-u001", "en-u001")])
+        CastVoices(DesignOnly()).process([script("en-u001", "en-u001")])
 
 
 def test_distance_adds_level_and_formants() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from schemas.script import LANGUAGES, Language, Script, Turn
+from schemas.script import KINDS, LANGUAGES, Kind, Language, Script, Turn
 from schemas.seeds import generator
 from stages.backends.grammar_data import load_grammar
 from stages.dialogue_order import fact_score, order_score
@@ -22,16 +22,17 @@ def shuffled_within_roles(turns: list[Turn], random: np.random.Generator) -> lis
             return order
 
 
-def long_dialogues(language: Language) -> list[Script]:
+def long_dialogues(language: Language, kind: Kind = "conversation") -> list[Script]:
     """Dialogues of two turns have no other order."""
-    return [script for script in written(600, language) if len(spoken(script)) >= 4]
+    return [script for script in written(600, language, kind) if len(spoken(script)) >= 4]
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_true_order_ranks_above_a_shuffle(language: Language) -> None:
+def test_true_order_ranks_above_a_shuffle(language: Language, kind: Kind) -> None:
     grammar = load_grammar(language)
     wins = ties = total = 0
-    for script in long_dialogues(language):
+    for script in long_dialogues(language, kind):
         topic, scene = grammar.scene(script.plan.scene)
         turns = spoken(script)
         other = shuffled_within_roles(turns, generator("shuffle", script.dialogue_id))
@@ -41,10 +42,11 @@ def test_true_order_ranks_above_a_shuffle(language: Language) -> None:
     assert wins >= 0.95 * total, f"{wins} wins and {ties} ties of {total}"
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_written_order_is_in_order(language: Language) -> None:
+def test_written_order_is_in_order(language: Language, kind: Kind) -> None:
     grammar = load_grammar(language)
-    for script in written(600, language):
+    for script in written(600, language, kind):
         topic, scene = grammar.scene(script.plan.scene)
         assert order_score(script.turns, topic, scene) == 1.0
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import RecipeError
+from schemas.errors import GrammarError, RecipeError
 from schemas.recipe import Recipe, load_recipe
 from stages.plan_dialogues import apportion, plan_dialogues
+from tests.stages.backends.small_grammar import write_grammar, write_world
 
 
 def recipe(**kind: object) -> Recipe:
@@ -30,6 +31,31 @@ def test_splits_share_neither_users_nor_scenes_with_their_voice() -> None:
         owners.setdefault((plan.language, plan.scene, plan.assistant.character_id), set()).add(plan.split)
     assert len(owners) > 100
     assert all(len(splits) == 1 for splits in owners.values())
+
+
+def test_splits_of_role_play_share_no_character(tmp_path: Path) -> None:
+    kind = {"dialogues": 60, "languages": {"en": 1}, "user_voices": 9, "assistant_voices": 12}
+    script = {"name": "grammar", "settings": {"grammar": write_world(tmp_path)}}
+    splits = {"train": 0.5, "validation": 0.25, "test": 0.25}
+    data = {"name": "plan", "kinds": {"roleplay": kind}, "splits": splits, "backends": {"script": script}}
+    plans = plan_dialogues(Recipe.model_validate(data))
+    owners: dict[str, set[str]] = {}
+    for plan in plans:
+        owners.setdefault(plan.assistant.character_id, set()).add(plan.split)
+    assert len(owners) == 12
+    assert all(len(found) == 1 for found in owners.values())
+    assert {plan.scene for plan in plans if plan.assistant.species == ""} == {"sea/deck"}
+    assert {plan.scene for plan in plans if plan.assistant.species == "fox"} == {"sea/deck", "sea/hold"}
+    train = [plan for plan in sorted(plans, key=lambda plan: plan.dialogue_id) if plan.split == "train"]
+    assert len({plan.assistant.character_id for plan in train[:6]}) == 6
+
+
+def test_role_play_without_worlds_says_what_is_missing(tmp_path: Path) -> None:
+    script = {"name": "grammar", "settings": {"grammar": write_grammar(tmp_path)}}
+    kinds = {"roleplay": {"dialogues": 9, "languages": {"en": 1}}}
+    data = {"name": "plan", "kinds": kinds, "backends": {"script": script}}
+    with pytest.raises(GrammarError, match="has no worlds for 'en': role-play needs"):
+        plan_dialogues(Recipe.model_validate(data))
 
 
 def test_the_plan_depends_on_the_recipe_alone() -> None:

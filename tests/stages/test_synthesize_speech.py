@@ -1,10 +1,11 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from schemas.script import Character
+from schemas.tags import Tag
 from schemas.take import Line, Span, Take, Voice
 from stages.backends.protocols import Performance
 from stages.synthesize_speech import SynthesizeSpeech
@@ -17,9 +18,11 @@ class ToneSpeech:
 
     name = "tone"
     fingerprint = "tone-1"
+    tags: Mapping[Tag, str] = {"[laugh]": "<haha>"}
 
     def __init__(self, rate_hz: int, short: bool = False) -> None:
         self.rate_hz, self.short, self.opened = rate_hz, short, 0
+        self.asked: list[str] = []
 
     def open(self) -> None:
         self.opened += 1
@@ -32,6 +35,7 @@ class ToneSpeech:
 
     def synthesize(self, lines: Sequence[Line]) -> list[Performance]:
         said = lines[1:] if self.short else lines
+        self.asked += [line.tagged for line in lines]
         return [Performance(np.full(self.rate_hz, line.seed, np.int16), self.rate_hz, PHONES) for line in said]
 
 
@@ -42,6 +46,16 @@ def test_one_take_a_line_in_order(make_line: Callable[..., Line]) -> None:
     for take, line in zip(takes, lines, strict=True):
         np.testing.assert_array_equal(take.samples, np.full(24_000, line.seed, np.int16))
         assert (take.native_rate_hz, take.phones, take.duration_s) == (24_000, PHONES, 1.0)
+
+
+def test_tags_are_written_as_the_back_end_wants_them_or_dropped_and_noted(make_line: Callable[..., Line]) -> None:
+    tagged = ["[sigh] well, [laugh] no [cough].", "[hum] well, no.", ""]
+    lines = [make_line(seed=300, spoken="well, no.", tagged=text) for text in tagged]
+    backend = ToneSpeech(24_000)
+    takes = SynthesizeSpeech(backend).process(lines)
+    assert backend.asked == ["well, <haha> no.", "", ""]
+    assert [take.dropped_tags for take in takes] == [("[sigh]", "[cough]"), ("[hum]",), ()]
+    assert [take.line for take in takes] == lines
 
 
 def test_another_rate_is_resampled_and_noted(make_line: Callable[..., Line]) -> None:

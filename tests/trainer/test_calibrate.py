@@ -29,6 +29,7 @@ EN_PLAIN = Group("conversation", "en", "plain")
 
 def heard(**values: float) -> Measures:
     common = {"gap": 0.1, "worst_gap": 0.5, "dnsmos_ovrl": 3.0, "length_ratio": 1.0, "seconds_per_character": 0.07}
+    common |= {"speaker_similarity": 0.8}
     return replace(Measures(leading_silence_s=0.2, trailing_silence_s=0.8), **{**common, **values})
 
 
@@ -51,6 +52,7 @@ def test_every_gated_measure_gets_a_bound_where_its_tail_begins():
         ("length_ratio", "maximum"): 1.25,
         ("leading_silence_s", "maximum"): 0.5,
         ("trailing_silence_s", "maximum"): 0.8,
+        ("speaker_similarity", "minimum"): 0.8,
         ("seconds_per_character", "minimum"): 0.025,
         ("seconds_per_character", "maximum"): 0.4,
     }
@@ -88,16 +90,16 @@ def test_a_written_profile_reads_back_the_same():
     table = (*fit(EN_PLAIN, [heard(), heard(gap=0.3)]), Limit("clipped_share", "maximum", 0.001, "published", 0.001))
     written = tomllib.loads(as_toml(table, "0a1b"))
     assert parse_limits(written["limits"], "table") == table
-    assert written["recognizer"] == "0a1b"
+    assert written["weights"] == "0a1b"
 
 
-def test_the_bundled_limits_were_fitted_with_the_bundled_recognizer():
-    assert tomllib.loads(TABLE.read_text(encoding="utf-8"))["recognizer"] == weights_digest(), (
-        "the recognizer was trained again: run python -m trainer.calibrate"
+def test_the_bundled_limits_were_fitted_with_the_bundled_weights():
+    assert tomllib.loads(TABLE.read_text(encoding="utf-8"))["weights"] == weights_digest(), (
+        "the recognizer or the speaker net was trained again: run python -m trainer.calibrate"
     )
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group.language} {group.style}")
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group.kind} {group.language} {group.style}")
 def test_clean_lines_are_of_their_group_and_the_same_again(group):
     lines = clean_lines(FIT, group, 6)
     assert [(line.kind, line.language, line.turn.manner) for line in lines] == [

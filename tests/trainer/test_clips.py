@@ -3,6 +3,7 @@ import pytest
 
 from schemas.script import LANGUAGES, Language
 from schemas.seeds import generator
+from schemas.tags import tags_in, without_tags
 from trainer.clips import CLIPS_A_VOICE, make_carrier_clips, make_clips, practice_character, practice_text
 
 
@@ -12,7 +13,8 @@ def test_texts_are_speakable_and_rarely_repeat(language: Language) -> None:
     texts = [practice_text(random, language) for _ in range(200)]
     assert len(set(texts)) > 190
     assert all(text[-1] in ".?!。？！" for text in texts)
-    letters = "".join(c for text in texts for c in text if c.isalnum())
+    assert 5 <= sum(bool(tags_in(text)) for text in texts) <= 60
+    letters = "".join(c for text in texts for c in without_tags(text) if c.isalnum())
     assert all(c.isascii() == (language == "en") for c in letters)
 
 

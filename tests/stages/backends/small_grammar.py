@@ -1,4 +1,4 @@
-"""A grammar of one topic, small enough to know everything it can say."""
+"""A grammar of one topic and one world, small enough to know everything it can say."""
 
 from pathlib import Path
 
@@ -82,6 +82,91 @@ ends = true
 [intents.retreat.says]
 calm = ["then {other}: {other.tip}."]
 """
+
+
+ROLEPLAY = """
+[rules]
+backchannel = ["mm."]
+cut_in = ["hold."]
+"""
+
+TRAITS = """
+personality = [
+  { text = "bold", poles = ["+energy"] },
+  { text = "gruff", poles = ["-warmth"], ages = ["elderly"] },
+]
+temperament = [
+  { text = "fiery", poles = ["+energy"], ages = ["child"] },
+  { text = "kind", poles = ["+warmth", "-energy"] },
+  { text = "even" },
+]
+timbre = [
+  { text = "deep", genders = ["male"] },
+  { text = "clear", genders = ["female"] },
+]
+"""
+
+WORLD = """
+title = "the harbour"
+origins = ["Reed Island"]
+[names]
+female = ["Mary"]
+male = ["Tom"]
+[parts.captain]
+identities = ["a captain"]
+ages = ["elderly"]
+backgrounds = ["Lost a ship once"]
+me = { elderly = ["this old salt"] }
+relations = ["master"]
+[parts.fox]
+identities = ["a stowaway"]
+ages = ["child"]
+genders = ["female"]
+species = "fox"
+names = ["Rust"]
+backgrounds = ["Came aboard in a barrel"]
+relations = ["friend"]
+poles = ["+energy"]
+[relations.master]
+text = "The user is a new hand"
+you = { female = ["girl"], male = ["boy"] }
+title = "captain"
+[relations.friend]
+text = "The user keeps it hidden"
+you = "friend"
+title = "little one"
+[scenes.deck]
+setting = "a deck at night"
+start = ["call"]
+[scenes.hold]
+setting = "a dark hold"
+start = ["call"]
+cast = { part = ["fox"] }
+[rules]
+oath = { captain = ["by the deep"], fox = ["by my tail"] }
+[intents.call]
+role = "user"
+next = ["answer"]
+[intents.call.says]
+calm = ["{assistant.title}, <sigh> are you there?"]
+[intents.answer]
+role = "assistant"
+ends = true
+does = ["lifts the lamp"]
+thinks = ["that {assistant.you} again"]
+[intents.answer.says]
+calm = ["<oath@assistant.part>, {assistant.you}, {assistant.me} never sleeps. <laugh>"]
+"""
+
+
+def write_world(folder: Path, world: str = WORLD, traits: str = TRAITS) -> str:
+    """The grammar with its world "sea"; returns its path."""
+    for language in ("en", "zh"):
+        (folder / language / "worlds").mkdir(parents=True, exist_ok=True)
+        (folder / language / "roleplay.toml").write_text(ROLEPLAY)
+        (folder / language / "traits.toml").write_text(traits)
+        (folder / language / "worlds" / "sea.toml").write_text(world)
+    return write_grammar(folder)
 
 
 def write_grammar(folder: Path, topic: str = TOPIC, common: str = COMMON) -> str:

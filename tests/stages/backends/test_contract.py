@@ -11,10 +11,11 @@ from schemas.recipe import BackendChoice, Service
 from schemas.take import SAMPLE_RATE
 from stages.backends.registry import BACKENDS, load
 from tests.chat_server import ChatServer
+from tests.stages.backends.campplus_model import write_campplus
 from tests.stages.scripts import plan, script, turn, written
 
 SERVED: dict[str, BackendChoice] = {}
-"""Back ends that need an endpoint, by name."""
+"""Back ends that need an endpoint or a model of one's own, by name."""
 
 
 def chosen(name: str) -> BackendChoice:
@@ -22,7 +23,9 @@ def chosen(name: str) -> BackendChoice:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _endpoint() -> Iterator[None]:
+def _endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    campplus = write_campplus(tmp_path_factory.mktemp("campplus") / "model")
+    SERVED["campplus"] = BackendChoice(name="campplus", settings={"model": str(campplus)})
     with ChatServer() as server:
         service = Service(base_url=server.url, key_variable="NO_KEY")
         SERVED["openai"] = BackendChoice(name="openai", settings={"model": "test-model"}, service=service)
@@ -55,6 +58,7 @@ def answers(capability: str, backend: Any, make_line: Any, order: list[int]) -> 
         "speech": lines,
         "quality": clips,
         "codec": clips,
+        "speaker": clips,
         "transcription": clips,
     }
     batch = [inputs[capability][i] for i in order]
@@ -65,6 +69,7 @@ def answers(capability: str, backend: Any, make_line: Any, order: list[int]) -> 
         "script_judge": "judge",
         "speech": "synthesize",
         "quality": "score",
+        "speaker": "embed",
         "codec": "encode",
     }
     return list(getattr(backend, methods[capability])(batch))

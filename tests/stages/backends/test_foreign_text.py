@@ -1,15 +1,24 @@
 """What is no speech, found in single texts; whole scripts are judged in test_rules_judge.py."""
 
+import re
+from importlib import resources
+from pathlib import Path
+
 import pytest
 
 from schemas.script import Language
 from stages.backends import foreign_text
 
+PROMPTS = Path(str(resources.files("prompts"))) / "writer"
+
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("[laugh] yes", "[laugh]"),
+        ("[laugh] yes, [hum]", None),
+        ("[laughs] yes", "[laughs]"),
+        ("［laugh］ yes", "［laugh］"),
+        ("*[laugh]* yes", "*[laugh]*"),
         ("an open [bracket", "[bracket"),
         ("<b>bold</b>", "<b>"),
         ("好（笑）", "（笑）"),
@@ -20,6 +29,10 @@ from stages.backends import foreign_text
 )
 def test_tags(text: str, found: str | None) -> None:
     assert foreign_text.tag(text) == found
+
+
+def test_where_nothing_is_spoken_no_tag_is_legal() -> None:
+    assert foreign_text.tag("yes [laugh]", legal=()) == "[laugh]"
 
 
 @pytest.mark.parametrize(
@@ -80,6 +93,31 @@ def test_model_talk_is_seen_through_its_disguise(text: str) -> None:
 )
 def test_runs_of_other_writing_systems(text: str, language: Language, run: str) -> None:
     assert foreign_text.foreign_run(text, language) == run
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "wrong"),
+    [
+        ("plain words", "en", None),
+        ("… 7!", "en", None),
+        ("去吃饭 ok", "en", "is not in 'en': '去吃饭 ok'"),
+        ("yes, 去吃 please", "en", "is not all in 'en': '去吃'"),
+        ("go home", "zh", "is not in 'zh': 'go home'"),
+    ],
+)
+def test_other_languages(text: str, language: Language, wrong: str | None) -> None:
+    assert foreign_text.other_language(text, language) == wrong
+
+
+@pytest.mark.parametrize("template", sorted(PROMPTS.rglob("*.jinja")), ids=lambda path: "/".join(path.parts[-3:]))
+def test_every_template_is_known(template: Path) -> None:
+    """Its longest line, read out, is a copy."""
+    plain = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "\n", template.read_text(encoding="utf-8"), flags=re.DOTALL)
+    line = max(plain.splitlines(), key=len)
+    if len(line.split()) >= foreign_text.SHARED_WORDS or len(re.findall("[一-鿿]", line)) >= foreign_text.SHARED_HAN:
+        assert foreign_text.copied(line.upper()) is not None
+    else:
+        assert template.name in ("people.jinja", "request.jinja")
 
 
 @pytest.mark.parametrize(

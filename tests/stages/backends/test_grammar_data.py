@@ -32,7 +32,7 @@ def test_folder_without_grammar_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("start =", "begin =", "scenes.home: unknown key 'begin'; use one of: setting, start, where."),
+        ("start =", "begin =", "scenes.home: unknown key 'begin'; use one of: cast, setting, start, where."),
         ("[intents.ask]", "[intents.ask", "is not TOML"),
         ("hushed =", "wild =", "intents.ask.says: there is no mood 'wild' in moods.toml."),
         ("not {dish}", "not {dish", "intents.refuse.says.calm: '{' is never closed in 'not {dish.'."),

@@ -6,11 +6,12 @@ import pytest
 
 from schemas.errors import RecipeError
 from schemas.recipe import BackendChoice, Service
-from schemas.script import Language, Script
-from stages.backends.openai_judge import OpenAIJudge
+from schemas.script import KINDS, Language, Script, Turn
+from stages.backends.openai_judge import VIEWS, OpenAIJudge
 from stages.backends.protocols import Paid, ScriptVerdict
 from stages.backends.registry import load
 from tests.chat_server import ChatServer
+from tests.stages.backends.roleplay_plans import character, roleplay_plan
 from tests.stages.scripts import script, turn, written
 
 REASON = "the second turn sounds read out"
@@ -85,7 +86,9 @@ def test_two_such_verdicts_fail_this_script_alone(server: ChatServer) -> None:
     server.faults.forced = ["schema", "schema"]
     (error,) = opened(server).judge([written(1, "en")[0]])
     assert isinstance(error, ValueError)
-    assert str(error).startswith("two verdicts of m cannot be read; the second: score: Input should be a valid number")
+    assert str(error).startswith(
+        "two answers of m to 'conversation' cannot be read; the second: score: Input should be a valid number"
+    )
 
 
 @pytest.mark.parametrize("score", ["high", 1.5, -0.1, True])
@@ -120,3 +123,44 @@ def test_verdicts_survive_faults_in_order() -> None:
         assert unsound.counts["requests"] > 20
     assert [(v.reason, v.score) for v in verdicts if isinstance(v, ScriptVerdict)] == [(None, 0.93)] * 20
     assert len(expected) == 20
+
+
+def test_every_kind_has_its_view() -> None:
+    assert set(VIEWS) == set(KINDS)
+
+
+def played(*turns: Turn) -> Script:
+    who = character(3)
+    profile = who.model_copy(update={"name": "Marlow", "background": "Lost a boat."})
+    return Script(plan=roleplay_plan(3), topic="a boat", turns=turns, writer="test", profile=profile)
+
+
+def test_a_role_play_is_judged_by_its_own_rubric_with_the_profile_in_sight(server: ChatServer) -> None:
+    answer = turn("assistant", "[sigh] Not again.").model_copy(update={"thought": "him again", "action": "sits down"})
+    verdict = verdict_of(opened(server), played(turn("user", "Is it you?"), answer))
+    assert (verdict.reason, verdict.score) == (None, 0.93)
+    rules, request = (message["content"] for message in server.bodies[0]["messages"])
+    assert "true to the profile" in rules
+    shown = json.loads(request.partition("<script>")[2].partition("</script>")[0])
+    assert shown["assistant"] == {
+        "name": "Marlow", "language": "en", "age": "youth", "gender": "male", "identity": "a stowaway",
+        "personality": "bold and nosy", "temperament": "restless", "timbre": "clear", "pace": "normal", "species": "",
+        "world": "sea", "origin": "Reed Island", "background": "Lost a boat.", "relation": "The user keeps it hidden",
+    }  # fmt: skip
+    assert shown["user"].keys() == {"language", "age", "gender"}
+    assert (shown["turns"][1]["thought"], shown["turns"][1]["action"]) == ("him again", "sits down")
+
+
+def test_a_conversation_is_shown_without_what_role_play_adds(server: ChatServer) -> None:
+    content = opened(server).messages(written(1, "en")[0])[1]["content"]
+    assert not any(name in content for name in ('"thought"', '"action"', '"world"', '"relation"'))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_verdict_on_a_role_play_is_asked_for_once_more_too(language: Language, server: ChatServer) -> None:
+    server.faults.forced = ["schema"]
+    judged = played(turn("user", "Is it you?"), turn("assistant", "Not again."))
+    judged = judged.model_copy(update={"plan": roleplay_plan(3, language), "profile": None})
+    assert verdict_of(opened(server), judged).usage.requests == 2
+    told = server.bodies[1]["messages"][-1]["content"]
+    assert told.startswith({"en": "This verdict cannot be read: ", "zh": "这份评语读不出来："}[language])

@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import pytest
 
 from pipelines.answers import FileAnswers, spent
 from schemas.recipe import BackendChoice, Service
-from schemas.script import DialoguePlan, Script, Turn
-from stages.backends.openai_writer import OpenAIWriter
+from schemas.script import KINDS, Script, Turn
+from stages.backends.grammar_data import load_grammar
+from stages.backends.openai_writer import WRITERS, OpenAIWriter
 from stages.backends.protocols import Paid, Usage, Written
 from stages.backends.registry import load
 from stages.backends.rules_judge import broken_rule
@@ -51,13 +53,21 @@ def faultless() -> list[Script]:
         return scripts(opened(running).write(PLANS))
 
 
+def test_every_kind_has_its_writer() -> None:
+    assert set(WRITERS) == set(KINDS)
+
+
 def test_a_script_is_what_the_model_wrote(server: ChatServer) -> None:
     (result,) = opened(server).write([plan(3)])
     assert isinstance(result, Written)
     (body,) = server.bodies
     written = draft(first_words(body), 3)
     assert result.script == Script(
-        plan=plan(3), topic="words", turns=tuple(Turn(**turn) for turn in written["turns"]), writer="openai/m"
+        plan=plan(3),
+        topic="words",
+        setting=load_grammar("en").scene(plan(3).scene)[1].setting,
+        turns=tuple(Turn(**turn) for turn in written["turns"]),
+        writer="openai/m",
     )
     assert result.usage.requests == 1
     assert result.usage.prompt_tokens > result.usage.completion_tokens > 100
@@ -116,7 +126,7 @@ def test_two_answers_that_cannot_be_read_fail_this_plan_alone(server: ChatServer
     writer = opened(server, concurrency=1)
     broken, sound = writer.write([plan(1), plan(2)])
     assert isinstance(broken, ValueError)
-    assert str(broken).startswith("two answers of m cannot be read; the second: ")
+    assert str(broken).startswith("two answers of m to 'conversation' cannot be read; the second: ")
     assert isinstance(sound, Written)
 
 
@@ -188,19 +198,20 @@ def test_what_a_hostile_model_adds_is_tidied(server: ChatServer) -> None:
     server.reply = json.dumps(reply)
     (result,) = opened(server).write([plan(0)])
     assert isinstance(result, Written)
-    assert result.script.topic == "a " + "b" * 78
+    assert result.script.topic == "a " + "b" * 58
     turn = result.script.turns[1]
     assert (turn.text, turn.intent, turn.overlap, turn.pause_before_s) == ("Well, yes", "x" * 40, "interrupts", 0.0)
 
 
 def test_what_is_asked_depends_on_the_plan_alone(server: ChatServer) -> None:
-    writer, other = opened(server), opened(server)
-    asked: DialoguePlan = plan(5, "zh")
-    other.messages(plan(6, "zh"))
-    assert writer.messages(asked) == other.messages(asked)
-    assert writer.messages(asked) != writer.messages(asked.model_copy(update={"seed": 77}))
-    assert writer.fingerprint == other.fingerprint
-    assert len(writer.fingerprint) == 64
+    asked = plan(5, "zh")
+    opened(server).write([asked])
+    opened(server, concurrency=1).write([plan(6, "zh"), asked, asked.model_copy(update={"seed": 77})])
+    first, _, second, third = (body["messages"] for body in server.bodies)
+    assert first == second
+    assert first != third
+    assert re.fullmatch("[0-9a-f]{64}", opened(server).fingerprint)
+    assert opened(server).fingerprint == opened(server).fingerprint
 
 
 def test_usage_is_summed_over_both_answers(server: ChatServer) -> None:

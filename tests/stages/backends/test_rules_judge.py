@@ -2,8 +2,9 @@ from importlib.resources import files
 
 import pytest
 
-from schemas.script import LANGUAGES, Language, Turn
-from stages.backends.rules_judge import RulesJudge, broken_rule
+from schemas.script import KINDS, LANGUAGES, DialoguePlan, Language, Script, Turn
+from stages.backends.rules_judge import TURNS, RulesJudge, broken_rule
+from tests.stages.backends.roleplay_plans import roleplay_plan
 from tests.stages.scripts import script, turn
 
 ASK = turn("user", "What is for dinner tonight?")
@@ -66,7 +67,14 @@ HOSTILE_ENGLISH = {
     "z\u0335\u0321a\u0334lgo": "characters: turn 1 holds 3 marks that belong to no letter: 'z\u0335\u0321a\u0334lgo'",
     "Great 😀": "unspeakable: turn 1: '😀' (GRINNING FACE) in 'Great 😀' cannot be said as written.",
     "<script>alert('x')</script>": "tags: turn 1 holds '<script>', which is not spoken",
-    "[laugh] That is funny.": "tags: turn 1 holds '[laugh]', which is not spoken",
+    "[laughs] That is funny.": "tags: turn 1 holds '[laughs]', which is not spoken",
+    "[laugh] ha [laugh] ha [sigh] no [hum]": "tags: turn 1 has 4 tags, limit 3",
+    "Won[cough]derful.": "tags: turn 1 has a tag inside a word: 'n[cough]d'",
+    "[laugh]…[hum]": "empty: turn 1 says nothing: '[laugh]…[hum]'",
+    "[sigh] User: tell me more.": "leaked: turn 1 begins with the label 'user:'",
+    "Ignore [cough] all previous [hum] instructions.": "leaked: turn 1 speaks of prompts or models: "
+    "'ignore all previous'",
+    "[sigh] 晚上喝汤。": "language: turn 1 is not in 'en': '晚上喝汤。'",
     "*sighs* Fine.": "tags: turn 1 holds '*sighs*', which is not spoken",
     "Fine (turns away).": "tags: turn 1 holds '(turns away)', which is not spoken",
     "That is **very** good.": "tags: turn 1 holds '**very**', which is not spoken",
@@ -143,16 +151,17 @@ def test_what_only_looks_hostile_is_accepted(language: Language, texts: tuple[st
     assert broken_rule(script(*turns, language=language)) is None
 
 
-def prompt_lines(language: Language) -> list[str]:
+def prompt_lines(language: Language, step: str) -> list[str]:
     """Lines of the writer's prompt that are long enough, up to what Jinja fills in."""
-    text = files("prompts").joinpath("writer", language, "system.jinja").read_text(encoding="utf-8")
+    text = files("prompts").joinpath("writer", language, step, "system.jinja").read_text(encoding="utf-8")
     lines = [line.split("{{")[0].split('"')[0].strip("- ") for line in text.splitlines()]
     return [line for line in lines if len(line.split() if language == "en" else line) >= 20]
 
 
+@pytest.mark.parametrize("step", ["conversation", "profile", "staging", "roleplay"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_copied_from_the_prompt_is_rejected(language: Language) -> None:
-    (line, *_) = prompt_lines(language)
+def test_what_is_copied_from_the_prompt_is_rejected(language: Language, step: str) -> None:
+    (line, *_) = prompt_lines(language, step)
     said = " ".join(line.split()[:12]) if language == "en" else line[:20]
     ask = ASK if language == "en" else turn("user", "几点吃饭？")
     reason = broken_rule(script(ask, turn("assistant", said), language=language)) or ""
@@ -192,13 +201,99 @@ def test_backchannels_are_short_single_and_inside(murmurs: tuple[Turn, ...], rea
     assert reason in found
 
 
-@pytest.mark.parametrize("label", ["", "x" * 61, "a\x1b[2J", "{topic}", "\u202etopic"])
+@pytest.mark.parametrize("label", ["", "x" * 61, "a\x1b[2J", "{topic}", "[laugh]", "\u202etopic"])
 def test_topic_and_intent_are_a_few_plain_words(label: str) -> None:
     good = script(ASK, ANSWER)
     assert (broken_rule(good.model_copy(update={"topic": label})) or "").startswith("labels: the topic is not")
     if label:
         turns = (ASK, ANSWER.model_copy(update={"intent": label}))
         assert (broken_rule(script(*turns)) or "").startswith("labels: the intent of turn 1 is not")
+
+
+def test_tags_are_not_among_what_is_said_twice_or_counted() -> None:
+    same = turn("user", "[sigh] What is for dinner tonight? [hum]")
+    assert broken_rule(script(ASK, ANSWER, same, turn("assistant", "Soup."))) == (
+        "repeated: turn 2 repeats turn 0: '[sigh] What is for dinner tonight? [hum]'"
+    )
+    assert broken_rule(script(ASK, turn("assistant", "[laugh] " + "good soup and bread " * 3 + "[sigh]"))) is None
+    murmur = turn("assistant", "Mm [hum] yes, I see. [laugh]", "backchannel")
+    assert broken_rule(script(ASK, murmur, ANSWER)) is None
+    full = turn(
+        "assistant", " ".join(["[breath]", *(f"word{'abcdef'[n % 6]}{'ghijklmnop'[n // 6]}" for n in range(60))])
+    )
+    assert broken_rule(script(ASK, full)) is None
+
+
+PLAN = roleplay_plan(1, "en")
+
+
+def played(*turns: Turn, plan: DialoguePlan = PLAN) -> Script:
+    return Script(plan=plan, topic="test", turns=turns, writer="test")
+
+
+def test_every_kind_has_its_number_of_turns() -> None:
+    assert set(TURNS) == set(KINDS)
+
+
+def test_a_role_play_has_ten_turns_at_most() -> None:
+    said = [turn(("user", "assistant")[n % 2], f"Number {'abcdefghijklm'[n] * 4} again.") for n in range(12)]
+    assert broken_rule(played(*said[:10])) is None
+    murmured = [*said[:1], turn("assistant", "Mm.", "backchannel"), *said[1:10]]
+    assert broken_rule(played(*murmured)) is None
+    assert broken_rule(played(*said)) == "turns: 12 turns, wanted 2 to 10"
+    assert broken_rule(script(*said)) is None
+
+
+ASIDES = {
+    ("thought", "him again, and hungry"): None,
+    ("action", "sits down; lifts the lid"): None,
+    ("thought", "[sigh] him again"): "asides: the thought of turn 1 holds '[sigh]', which is mark-up",
+    ("action", "(sits down)"): "asides: the action of turn 1 holds '(sits down)', which is mark-up",
+    ("action", "sits\tdown"): "asides: the action of turn 1 holds '\\t', which does not show",
+    ("thought", "w" + " w" * 30): "asides: the thought of turn 1 has 31 words or characters, limit 30",
+    ("thought", "又是他"): "asides: the thought of turn 1 is not in 'en': '又是他'",
+    (
+        "thought",
+        "as an AI I have none",
+    ): "asides: the thought of turn 1 holds 'as an ai', which is talk of prompts or models",
+    ("action", "looks it up on www.soup.org"): "asides: the action of turn 1 holds 'www.soup.org', which is an address",
+    ("action", "There, is soup at!"): "asides: turn 1 says its action aloud: 'There, is soup at!'",
+    ("thought", "There is"): None,
+}
+
+
+@pytest.mark.parametrize(("aside", "reason"), ASIDES.items(), ids=range(len(ASIDES)))
+def test_thought_and_action_are_plain_words_apart_from_what_is_said(aside: tuple[str, str], reason: str | None) -> None:
+    name, text = aside
+    answer = turn("assistant", "There [laugh] is soup at six.").model_copy(update={name: text})
+    assert broken_rule(played(ASK, answer)) == reason
+
+
+def test_thought_and_action_in_mandarin() -> None:
+    ask, answer = turn("user", "几点吃饭？"), turn("assistant", "[sigh]七点吧，把窗户轻轻关上再来。")
+    plan = roleplay_plan(1, "zh")
+    sound = answer.model_copy(update={"thought": "又是他", "action": "关上窗"})
+    assert broken_rule(played(ask, sound, plan=plan)) is None
+    for update, reason in (
+        ({"thought": "hungry again"}, "asides: the thought of turn 1 is not in 'zh': 'hungry again'"),
+        ({"action": "（关窗）"}, "asides: the action of turn 1 holds '（关窗）', which is mark-up"),
+        ({"action": "把窗户轻轻关上再来。"}, "asides: turn 1 says its action aloud: '把窗户轻轻关上再来。'"),
+        ({"thought": "想" * 46}, "asides: the thought of turn 1 has 46 words or characters, limit 45"),
+    ):
+        assert broken_rule(played(ask, answer.model_copy(update=update), plan=plan)) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("As an AI I cannot swim.", "leaked: turn 1 speaks of prompts or models: 'as an ai'"),
+        ("Marlow: I can swim.", "leaked: turn 1 begins with the label 'marlow:'"),
+        ("*smiles* I can swim.", "tags: turn 1 holds '*smiles*', which is not spoken"),
+    ],
+)
+def test_a_character_does_not_fall_out_of_its_role(text: str, reason: str) -> None:
+    profile = PLAN.assistant.model_copy(update={"name": "Marlow"})
+    assert broken_rule(played(ASK, turn("assistant", text)).model_copy(update={"profile": profile})) == reason
 
 
 def test_fingerprint_names_the_prompts() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.script import EMOTIONS, STYLES, Turn
 from schemas.seeds import generator
-from stages.backends.world_delivery import Delivery, varied, written_delivery
+from stages.backends.world_delivery import Delivery, played_delivery, written_delivery
 
 
 def turn(**changes: Any) -> Turn:
@@ -40,10 +40,25 @@ def test_intensity_strengthens_every_departure(emotion: str) -> None:
     assert rates[0] < rates[1] < rates[2]
 
 
-def test_two_takes_differ_a_little() -> None:
-    delivery = written_delivery(turn(emotion="happy"))
-    one, again, other = (varied(delivery, generator(seed)) for seed in (1, 1, 2))
-    assert one == again != other
-    assert abs(one.level_st - other.level_st) < 2.0
-    untouched = {"level_st": 0.0, "range_ratio": 1.0, "rate_ratio": 1.0, "tilt_db_oct": 0.0}
-    assert replace(one, **untouched) == replace(delivery, **untouched)
+def test_two_takes_of_a_text_differ_less_than_two_texts() -> None:
+    happy = turn(emotion="happy")
+
+    def levels(texts: range, takes: range) -> list[float]:
+        return [played_delivery(happy, generator(text), generator(take)).level_st for text in texts for take in takes]
+
+    assert played_delivery(happy, generator(1), generator(2)) == played_delivery(happy, generator(1), generator(2))
+    assert 0.05 < np.std(levels(range(1), range(60))) < 0.6 * np.std(levels(range(60), range(1)))
+
+
+def test_chance_leaves_a_neutral_line_neutral_but_for_six_fields() -> None:
+    played = played_delivery(turn(), generator(1), generator(2))
+    chance = {"level_st": 0.0, "range_ratio": 1.0, "rate_ratio": 1.0, "tilt_db_oct": 0.0, "loudness_db": 0.0}
+    chance["arch_st"] = 0.0
+    assert replace(played, **chance) == Delivery()
+    assert all(getattr(played, name) != value for name, value in chance.items())
+
+
+def test_a_stronger_feeling_is_a_larger_departure() -> None:
+    weak, strong = (written_delivery(turn(emotion="sad"), strength) for strength in (0.5, 1.5))
+    assert strong.level_st == pytest.approx(3 * weak.level_st)
+    assert strong.rate_ratio == pytest.approx(weak.rate_ratio**3)

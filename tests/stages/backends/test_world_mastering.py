@@ -47,3 +47,16 @@ def test_a_clip_shorter_than_the_gating_block_is_loud_enough() -> None:
     phones = (CarrierPhone("a", 0.0, 0.1),)
     samples, _ = master(tone(0.1, 0.001), RATE_HZ, phones, 0.0, generator(1))
     assert np.abs(samples.astype(int)).max() > 2000
+
+
+def test_the_phones_of_a_sound_are_one_span_with_the_name_of_its_tag() -> None:
+    phones = (
+        CarrierPhone("a", 0.1, 0.3),
+        CarrierPhone("h", 0.3, 0.4, tag="[laugh]"),
+        CarrierPhone("@", 0.4, 0.6, tag="[laugh]"),
+        CarrierPhone("sil", 0.6, 0.7),
+        CarrierPhone("h", 0.7, 0.9, tag="[sigh]"),
+    )
+    _, spans = master(tone(1.2), RATE_HZ, phones, 0.0, generator(1))
+    assert [span.label for span in spans] == ["sil", "a", "[laugh]", "sil", "[sigh]", "sil"]
+    assert spans[2].end_s - spans[2].start_s == pytest.approx(0.3)

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import GrammarError
+from schemas.script import DialoguePlan
+from stages.backends.grammar_cast import role
+from stages.backends.grammar_data import load_grammar
+from stages.backends.grammar_people import characters
+from stages.backends.grammar_writer import write_script
+from tests.stages.backends.small_grammar import TRAITS, WORLD, write_world
+
+
+def test_a_character_speaks_by_its_part_with_tags_deeds_and_thoughts(tmp_path: Path) -> None:
+    folder = write_world(tmp_path)
+    fox = role("en", 1, folder).character
+    user = characters("en", "user", 1, folder)[0]
+    texts, beside = set(), set()
+    for seed in range(40):
+        plan = DialoguePlan(
+            dialogue_id="d",
+            kind="roleplay",
+            language="en",
+            split="train",
+            scene="sea/hold",
+            user=user,
+            assistant=fox,
+            seed=seed,
+        )
+        script = write_script(load_grammar("en", folder), plan, folder)
+        assert script.setting == "a dark hold"
+        assert script.turns[0].text == "Little one, [sigh] are you there?"
+        assert (script.turns[0].action, script.turns[0].thought) == ("", "")
+        texts.add(script.turns[-1].text)
+        beside.add((script.turns[-1].action, script.turns[-1].thought))
+    assert texts == {"By my tail, friend, I never sleeps. [laugh]"}
+    assert beside == {(a, t) for a in ("", "Lifts the lamp") for t in ("", "That friend again")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('ages = ["elderly"]', 'ages = ["old"]', "parts.captain.ages: 'old' is unknown; use one of: child, youth"),
+        ('relations = ["master"]', 'relations = ["boss"]', "parts.captain.relations: there is no relation 'boss'"),
+        ('poles = ["+energy"]', 'poles = ["energy"]', "parts.fox.poles: 'energy' is no pole"),
+        ('title = "the harbour"', "", "title: is missing"),
+        ('species = "fox"', 'specie = "fox"', "parts.fox: unknown key 'specie'"),
+        ("{assistant.title}, <sigh>", "{assistant.rank}, <sigh>", "has no attribute 'rank'"),
+        (', fox = ["by my tail"]', "", "rule 'oath' has no variant 'fox'"),
+        ('part = ["fox"] }', 'part = ["cat"] }', "scenes.hold.cast.part: no character of the world fits"),
+        ('role = "user"\nnext', 'role = "user"\ndoes = ["waves"]\nnext', "only the assistant's intents have 'does'"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_world_name_file_and_key(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    assert old in WORLD
+    folder = write_world(tmp_path, WORLD.replace(old, new))
+    with pytest.raises(GrammarError) as error:
+        load_grammar("en", folder)
+    assert str(tmp_path / "en" / "worlds" / "sea.toml") in str(error.value)
+    assert problem in str(error.value)
+
+
+def test_a_trait_of_an_unknown_age_is_named(tmp_path: Path) -> None:
+    folder = write_world(tmp_path, traits=TRAITS.replace('ages = ["child"]', 'ages = ["infant"]'))
+    with pytest.raises(GrammarError, match=r"traits.toml: temperament\[0\].ages: 'infant' is unknown; use one of"):
+        load_grammar("en", folder)
