@@ -36,7 +36,6 @@ from schemas.take import Line, Measures, Voice
 from stages.backends import phone_transcriber, speaker_encoder
 from stages.backends.dnsmos_quality import DnsmosQuality
 from stages.backends.espeak_speech import EspeakSpeech
-from stages.backends.grammar_data import load_grammar
 from stages.backends.grammar_writer import write_script
 from stages.backends.phone_transcriber import PhoneTranscriber
 from stages.backends.speaker_encoder import SpeakerNetEncoder
@@ -90,9 +89,8 @@ def clean_lines(namespace: str, group: Group, count: int) -> list[Line]:
     planned = count * DIALOGUES_A_BACKCHANNEL if group.style == "backchannel" else count
     kinds = {group.kind: KindPlan(dialogues=planned, languages={group.language: 1.0}, assistant_voices=60)}
     recipe = Recipe(name="calibration", seed=derive_seed(namespace, group.style), kinds=kinds, splits={"train": 1.0})
-    grammar = load_grammar(group.language)
     lines: list[Line] = []
-    for script in (write_script(grammar, plan) for plan in plan_dialogues(recipe)):
+    for script in (write_script(plan) for plan in plan_dialogues(recipe)):
         fit = [i for i, t in enumerate(script.turns) if (t.manner == "backchannel") == (group.style == "backchannel")]
         if not fit or len(lines) == count:
             continue

@@ -118,8 +118,9 @@ def _description(random: np.random.Generator, language: Language) -> dict[str, s
     """The parts of a description, each empty or a word that the engine's table of voices knows."""
     parts = {}
     for part, share in DESCRIBED_SHARE.items():
-        entry = random.choice(_voice_table()[WORD_GROUPS.get(part, part)])
-        words = [word for word in entry["any"] if word.isascii() == (language == "en")]
+        entries = _voice_table()[WORD_GROUPS.get(part, part)]
+        listed = entries[int(random.integers(len(entries)))]["any"]
+        words = [word for word in listed if word.isascii() == (language == "en")]
         parts[part] = str(random.choice(words)) if random.random() < share else ""
     return parts
 

@@ -32,11 +32,11 @@ from trainer.clips import Clip, make_clips_parallel
 
 NAMESPACE = "speaker"
 CLIPS = 2_800
-STEPS = 1_500
+STEPS = 3_000
 VOICES = 16
 """Voices of a batch; each, and a variant of each, is there with two clips."""
-CROP = 250
-"""Frames of a training example, 2.5 s; a shorter clip is said over and over."""
+CROP = 200
+"""Frames of a training example, 2 s; a shorter clip is said over and over."""
 SPEED = 1.12
 GAIN_DB = 4.0
 """How far a variant may lie from its voice: a factor either way, and a gain of each region either way."""
@@ -45,7 +45,7 @@ WARMUP_SHARE = 0.15
 WEIGHT_DECAY = 0.05
 MARGIN, SCALE = 0.1, 12.0
 """What a cosine to the own voice must be ahead of others, and what cosines are multiplied by at first."""
-TRAITS_WEIGHT = 5.0
+TRAITS_WEIGHT = 1.0
 SEED = 17
 PROCESSES = 2
 
@@ -104,11 +104,13 @@ class Objective(nn.Module):
 
 
 def trait_row(voice: Voice) -> NDArray[np.float32]:
+    """[D] in the order of COLUMNS."""
     values = [(name, voice.traits[name]) for name in COLUMNS]
     return np.array([np.log(v) if name.endswith(("_hz", "_ratio")) else v for name, v in values], np.float32)
 
 
 def examples_of(clips: Iterable[Clip]) -> list[Example]:
+    """The clips as examples, their voices numbered as they come."""
     numbers: dict[str, int] = {}
     return [
         Example(

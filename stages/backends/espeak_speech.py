@@ -2,7 +2,8 @@
 
 espeak-ng is GPLv3 and is loaded from its own package in a process of its own.
 The steps are plain functions, so that a test can say something wrong on purpose: `carrier_request(line)` ->
-`EspeakProcess.speak(request)` -> `render(line, carrier)`.
+`EspeakProcess.speak(request)` -> `render(line, carrier)`. A line with tags is rendered from several carriers joined,
+its words' and its sounds' (`espeak_tags`).
 """
 
 import hashlib
@@ -40,7 +41,7 @@ from stages.backends.world_timing import retimed
 from stages.backends.world_vocoder import FRAME_S, analyze, synthesize
 
 ESPEAK_VOICES = {"en": "en-us+klatt4", "zh": "cmn+klatt4"}
-BASE_RATE_WPM = {"en": 165, "zh": 205}  # about 4.5 syllables a second, pauses included
+BASE_RATE_WPM = {"en": 165, "zh": 205}  # of espeak-ng; both speak about 4.3 syllables a second, pauses included
 MANDARIN_RANGE = 1.4  # espeak-ng's tones are flatter than speakers' tones
 MANDARIN_RANGE_FREEDOM = 0.6  # exponent: in Mandarin the f0 range must leave the tones intact
 MIN_RATE_WPM = 80

@@ -49,7 +49,7 @@ def sound_carrier(tag: Tag, words_power: float, rate_hz: int, random: np.random.
     sound = np.concatenate([_rendered(segment, rate_hz, random) for segment in segments])
     sound *= np.sqrt(words_power * 10 ** (LEVEL_DB[tag] / 10) / np.mean(sound**2))
     gap = np.zeros(round(GAP_S * rate_hz))
-    borders_s = [GAP_S, *accumulate((segment.seconds for segment in segments), initial=GAP_S)][1:]
+    borders_s = [*accumulate((segment.seconds for segment in segments), initial=GAP_S)]
     phones = [
         CarrierPhone(VOICE if segment.voiced else NOISE, start_s, end_s, tag=tag)
         for segment, (start_s, end_s) in zip(segments, pairwise(borders_s), strict=True)
@@ -59,7 +59,7 @@ def sound_carrier(tag: Tag, words_power: float, rate_hz: int, random: np.random.
 
 
 def _rendered(segment: Segment, rate_hz: int, random: np.random.Generator) -> Floats:
-    """Float samples of a segment; a pulse train falls by 12 dB an octave as a voice does, noise by nothing."""
+    """Float samples of a segment; a pulse train falls by 6 dB an octave, as a voice does at the lips."""
     from scipy.signal import lfilter
 
     count = round(segment.seconds * rate_hz)

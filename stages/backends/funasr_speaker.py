@@ -54,7 +54,7 @@ class FunasrSpeaker:
         from funasr import AutoModel
 
         try:
-            self._model = AutoModel(
+            model = AutoModel(
                 model=self._model_name,
                 model_revision=self._revision,
                 device="cpu",
@@ -63,12 +63,12 @@ class FunasrSpeaker:
                 disable_pbar=True,
                 log_level="ERROR",
             )
-            missing = _missing_weights(self._model)
+            missing = _missing_weights(model)
         except Exception as error:  # whatever a hub, a file or a registry raises
             raise RecipeError(self._remedy(f"{type(error).__name__}: {error}".splitlines()[0])) from error
         if missing:
-            self._model = None
             raise RecipeError(self._remedy(f"its file lacks {len(missing)} of the net's weights, such as {missing[0]}"))
+        self._model = model
 
     def close(self) -> None:
         self._model = None

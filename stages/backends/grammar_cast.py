@@ -15,7 +15,7 @@ from schemas.script import Age, Character, Gender, Language, Pace
 from schemas.seeds import generator
 from stages.backends.grammar_data import load_grammar
 from stages.backends.grammar_records import Grammar, Part, Relation, Trait, World
-from stages.backends.grammar_worlds import TRAITS, pick, role_entry
+from stages.backends.grammar_worlds import TRAITS, address, pick, role_entry
 
 T = TypeVar("T")
 PACE_POLES: dict[Pace, frozenset[str]] = {
@@ -36,12 +36,12 @@ class Role:
     relation: Relation
     scenes: tuple[str, ...]
 
-    def facts(self, user_gender: Gender) -> dict[str, str]:
-        """Attribute -> value of the slot `assistant`, for a user of that gender; drawn from the character's id."""
+    def facts(self, user: Character) -> dict[str, str]:
+        """Attribute -> value of the slot `assistant`, for that user; drawn from the character's id."""
         who = self.character
         random = generator("role", who.character_id)
         entry = role_entry(self.part, self.relation, who.age, who.gender)
-        listed = dict(entry) | {"text": (who.name,), "you": pick(self.relation.you, user_gender)}
+        listed = dict(entry) | {"text": (who.name,), "you": address(self.relation, user)}
         return {name: _one(random, values) for name, values in listed.items()}
 
 
@@ -52,9 +52,7 @@ def cast(language: Language, count: int, grammar: str | None = None) -> list[Rol
 
 def role(language: Language, index: int, grammar: str | None = None) -> Role:
     """The character `LANGUAGE-cINDEX`. Raises GrammarError where the grammar has no worlds, or no word that fits."""
-    loaded = load_grammar(language, grammar)
-    if not loaded.worlds:
-        raise GrammarError(f"the grammar has no worlds for '{language}': role-play needs {language}/worlds/NAME.toml.")
+    loaded = load_grammar(language, grammar, "roleplay")
     names = sorted(loaded.worlds)
     name = names[index % len(names)]
     return _put_together(loaded, name, f"{language}-c{index:05d}", index // len(names))

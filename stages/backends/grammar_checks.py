@@ -82,6 +82,11 @@ def _template_problems(topic: Topic, key: str, template: Template) -> Iterator[t
             variants = set(topic.rules[node.rule])
             if node.key is None and ANY not in variants:
                 yield key, f"rule '{node.rule}' is picked by mood and so needs the variant '{ANY}'"
+            elif node.key is None and (unknown := variants - {ANY} - topic.moods):
+                yield (
+                    key,
+                    f"rule '{node.rule}' is picked by mood, and '{min(unknown)}' is none: write <{node.rule}@SLOT>",
+                )
             elif node.key is not None:
                 yield from _attribute_problems(topic, key, node.key)
                 values = {v for e in _entries(topic, node.key) for v in e[node.key.attribute]}

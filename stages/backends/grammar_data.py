@@ -1,15 +1,17 @@
 """The offline grammar as loaded from its folder (format: prompts/grammar/README.md), checked before use."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from schemas.errors import GrammarError
-from schemas.script import Language
+from schemas.script import Kind, Language
 from stages.backends.grammar_checks import check_topic
 from stages.backends.grammar_reader import TopicReader, mood_of, read_toml
-from stages.backends.grammar_records import Grammar, Weights
+from stages.backends.grammar_records import Grammar, Mood, Topic, Weights
 from stages.backends.grammar_worlds import read_traits, read_worlds
 
 LENGTHS: Weights = (("2", 0.06), ("4", 0.32), ("6", 0.36), ("8", 0.26))
@@ -41,19 +43,29 @@ def scenes(language: Language, grammar: str | None = None) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def load_grammar(language: Language, grammar: str | None = None) -> Grammar:
-    """Read and check the grammar of one language. Raises GrammarError that names file and key."""
+def load_people(language: Language, grammar: str | None = None) -> Mapping[str, Any]:
+    """What users and assistants of conversations are made of. Raises GrammarError that names the file."""
+    return read_toml(grammar_folder(grammar) / language / "people.toml")
+
+
+@lru_cache(maxsize=8)
+def load_grammar(language: Language, grammar: str | None = None, kind: Kind = "conversation") -> Grammar:
+    """Read and check the grammar of one language and kind. Raises GrammarError that names file and key."""
     folder = grammar_folder(grammar)
-    files = sorted((folder / language / "topics").glob("*.toml"))
-    if not files:
-        raise GrammarError(f"{folder / language / 'topics'} holds no topic for language '{language}'.")
     moods = {name: mood_of(entry) for name, entry in read_toml(folder / "moods.toml").items()}
-    common = TopicReader(folder / language / "common.toml", moods)
-    topics = {}
-    for path in files:
-        reader = TopicReader(path, moods)
-        topics[path.stem] = reader.topic(common, LENGTHS, ())
+    if kind == "roleplay":
+        worlds = read_worlds(folder / language, moods)
+        topics = {name: world.topic for name, world in worlds.items()}
+        return Grammar(language, moods, topics, worlds, read_traits(folder / language, worlds))
+    return Grammar(language, moods, _topics(folder / language, moods), {}, {})
+
+
+def _topics(folder: Path, moods: Mapping[str, Mood]) -> dict[str, Topic]:
+    paths = sorted((folder / "topics").glob("*.toml"))
+    if not paths:
+        raise GrammarError(f"{folder / 'topics'} holds no topic for language '{folder.name}'.")
+    common = TopicReader(folder / "common.toml", moods)
+    topics = {path.stem: TopicReader(path, moods).topic(common, LENGTHS, ()) for path in paths}
+    for path in paths:
         check_topic(path, topics[path.stem])
-    people = read_toml(folder / language / "people.toml")
-    worlds = read_worlds(folder / language, moods)
-    return Grammar(language, moods, topics, people, worlds, read_traits(folder / language, worlds))
+    return topics

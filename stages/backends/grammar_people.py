@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from schemas.script import Age, Character, Gender, Language, Role
 from schemas.seeds import generator
-from stages.backends.grammar_data import load_grammar
+from stages.backends.grammar_data import load_people
 
 T = TypeVar("T")
 GENDERS: tuple[Gender, ...] = ("female", "male")
@@ -17,7 +17,7 @@ def characters(language: Language, role: Role, count: int, grammar: str | None =
     Gender alternates and ages cycle; names do not repeat until a gender's list is used up, and users never share
     one with an assistant before that.
     """
-    people = load_grammar(language, grammar).people
+    people = load_people(language, grammar)
     names = {gender: _deal(people["names"][gender], language, gender) for gender in GENDERS}
     return [_character(language, role, index, people, names) for index in range(count)]
 

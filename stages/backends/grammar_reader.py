@@ -45,6 +45,7 @@ class TopicReader:
             intents=common.intents() | self.intents(),
             lengths=lengths,
             assistant=assistant,
+            moods=frozenset(self.moods),
         )
 
     def lexicon(self) -> dict[str, tuple[Entry, ...]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from schemas.errors import GrammarError
 from schemas.script import Age, Emotion, Gender, Language, Pace, Role, Style
@@ -64,7 +63,8 @@ class Intent:
 class Topic:
     """A topic with the common rules, lexicons, slots and intents already merged in.
 
-    `lengths` weighs the numbers of turns; `assistant` has an entry for every sort of character who may take that role.
+    `lengths` weighs the numbers of turns; `assistant` has an entry for every sort of character who may take that role;
+    `moods` are the names of all moods.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Topic:
     intents: Mapping[str, Intent]
     lengths: Weights
     assistant: tuple[Entry, ...]
+    moods: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Relation:
 
     name: str
     text: tuple[str, ...]
-    you: Mapping[str, tuple[str, ...]]  # by the user's gender
+    you: Mapping[str, tuple[str, ...]]  # by the user's age, gender, or both ("elderly female")
     title: Mapping[str, tuple[str, ...]]  # by the character's gender or age
 
 
@@ -128,20 +129,19 @@ class World:
 
 @dataclass(frozen=True)
 class Grammar:
-    """Everything one language's dialogues are made of. `traits` are lists of words for characters of role-play."""
+    """Everything one language's dialogues of one kind are made of. Role-play has worlds, whose topics these are, and
+    `traits`, lists of words for their characters."""
 
     language: Language
     moods: Mapping[str, Mood]
     topics: Mapping[str, Topic]
-    people: Mapping[str, Any]
     worlds: Mapping[str, World]
     traits: Mapping[str, tuple[Trait, ...]]
 
     def scene(self, scene: str) -> tuple[Topic, Scene]:
         """The topic and scene of an id like "cooking/weeknight". Raises GrammarError for an unknown one."""
         topic_name, _, name = scene.partition("/")
-        world = self.worlds.get(topic_name)
-        topic = world.topic if world else self.topics.get(topic_name)
+        topic = self.topics.get(topic_name)
         if topic is None or name not in topic.scenes:
             raise GrammarError(f"The grammar has no scene '{scene}' for language '{self.language}'.")
         return topic, topic.scenes[name]

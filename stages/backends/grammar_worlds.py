@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from schemas.errors import GrammarError
-from schemas.script import Age, Gender
+from schemas.script import Age, Character, Gender
 from stages.backends.grammar_checks import check_topic
 from stages.backends.grammar_reader import TopicReader, read_toml
 from stages.backends.grammar_records import Entry, Mood, Part, Relation, Trait, Weights, World
@@ -28,17 +28,17 @@ _AXIS_SIGNS = "+-"
 
 
 def read_worlds(folder: Path, moods: Mapping[str, Mood]) -> dict[str, World]:
-    """The worlds of a language's folder; none where it has no `worlds`. Raises GrammarError."""
+    """The worlds of a language's folder. Raises GrammarError, also where there are none."""
     paths = sorted((folder / "worlds").glob("*.toml"))
-    common = TopicReader(folder / "roleplay.toml", moods) if paths else None
-    return {path.stem: _WorldReader(path, moods).world(common) for path in paths if common}
+    if not paths:
+        raise GrammarError(f"{folder / 'worlds'} holds no world, and role-play needs one for '{folder.name}'.")
+    common = TopicReader(folder / "roleplay.toml", moods)
+    return {path.stem: _WorldReader(path, moods).world(common) for path in paths}
 
 
 def read_traits(folder: Path, worlds: Mapping[str, World]) -> dict[str, tuple[Trait, ...]]:
     """The words of `traits.toml`, list by list. Raises GrammarError where one names an age or a world wrongly."""
     path = folder / "traits.toml"
-    if not worlds:
-        return {}
     table = read_toml(path)
     return {name: tuple(_trait(path, f"{name}[{i}]", e, worlds) for i, e in enumerate(table[name])) for name in TRAITS}
 
@@ -132,12 +132,17 @@ def pick(variants: Mapping[str, tuple[str, ...]], *keys: str) -> tuple[str, ...]
     return next((variants[key] for key in (*keys, ANY) if key in variants), ())
 
 
+def address(relation: Relation, user: Character) -> tuple[str, ...]:
+    """How a character so related addresses the user."""
+    return pick(relation.you, f"{user.age} {user.gender}", user.age, user.gender)
+
+
 def role_entry(part: Part, relation: Relation, age: Age, gender: Gender) -> Entry:
     """What templates may mention of such a character (`{assistant.me}` ...): attribute -> the values it may take."""
     return {
         "text": pick(part.names, gender),
         "me": pick(part.me, gender, age),
-        "you": tuple(dict.fromkeys(one for gender in GENDERS for one in pick(relation.you, gender))),
+        "you": tuple(dict.fromkeys(one for values in relation.you.values() for one in values)),
         "title": pick(relation.title, gender, age),
         "part": (part.name,),
         "relation": (relation.name,),

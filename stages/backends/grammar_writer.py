@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from schemas.script import LANGUAGES, DialoguePlan, Language, Overlap, Role, Script, Turn
+from schemas.script import DialoguePlan, Language, Overlap, Role, Script, Turn
 from schemas.seeds import derive_seed, generator
 from stages.backends.grammar_cast import role_of
-from stages.backends.grammar_data import grammar_digest, load_grammar
+from stages.backends.grammar_data import grammar_digest, grammar_folder, load_grammar
 from stages.backends.grammar_records import Grammar, Intent, Topic
 from stages.backends.grammar_template import ANY, Choice, Slot, Template, Text
 from stages.backends.grammar_walk import Facts, draw, draw_facts, draw_walk
@@ -52,34 +52,33 @@ class GrammarWriter:
 
     def __init__(self, grammar: str | None = None) -> None:
         self._folder = grammar
-        self._grammars: dict[Language, Grammar] = {}
 
     @property
     def fingerprint(self) -> str:
         return f"{self.name}-{VERSION}-{grammar_digest(self._folder)}"
 
     def open(self) -> None:
-        self._grammars = {language: load_grammar(language, self._folder) for language in LANGUAGES}
+        """Raises GrammarError for a folder that holds no grammar."""
+        grammar_folder(self._folder)
 
-    def close(self) -> None:
-        self._grammars = {}
+    def close(self) -> None: ...
 
     def write(self, plans: Sequence[DialoguePlan]) -> list[Written | Exception]:
         """One script a plan, in order. Raises GrammarError for a scene the grammar does not have."""
-        return [Written(write_script(self._grammars[plan.language], plan, self._folder)) for plan in plans]
+        return [Written(write_script(plan, self._folder)) for plan in plans]
 
 
-def write_script(grammar: Grammar, plan: DialoguePlan, folder: str | None = None) -> Script:
-    """The script of a plan: facts are drawn, a walk through the intents is planned, then every turn is worded.
-
-    `folder` is where the grammar was read from (None: the bundled one)."""
+def write_script(plan: DialoguePlan, folder: str | None = None) -> Script:
+    """The script of a plan by the grammar of a folder (None: the bundled one): facts are drawn, a walk through the
+    intents is planned, then every turn is worded."""
+    grammar = load_grammar(plan.language, folder, plan.kind)
     topic, scene = grammar.scene(plan.scene)
     seed = derive_seed(plan.seed, plan.scene, plan.user.character_id, plan.assistant.character_id)
     random = generator("grammar", seed)
     facts = draw_facts(random, topic, scene)
     assistant = {"text": plan.assistant.name}
     if topic.assistant:
-        assistant = role_of(plan.assistant, folder).facts(plan.user.gender)
+        assistant = role_of(plan.assistant, folder).facts(plan.user)
     facts |= {"user": {"text": plan.user.name}, "assistant": assistant}
     walk = draw_walk(random, topic, scene, facts)
     dialogue = _Dialogue(random, topic, facts)
@@ -227,4 +226,4 @@ def _tidy(text: str, language: Language) -> str:
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r" (?=[,.?!;])", "", text)
     text = re.sub(r",+(?=[,.?!;])", "", text)
-    return re.sub(r"(^|[.?!] )([a-z])", lambda match: match[1] + match[2].upper(), text)
+    return re.sub(r"((?:^|[.?!] )(?:\[\w+\] )*)([a-z])", lambda match: match[1] + match[2].upper(), text)

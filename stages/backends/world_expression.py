@@ -19,7 +19,7 @@ STATEMENT_ST = {"en": -1.5, "zh": -0.7}
 REGIONS_HZ = {"body_db": 250.0, "throat_db": 600.0, "nose_db": 1200.0, "ring_db": 2900.0, "air_db": 5500.0}
 REGION_OCTAVES = 0.45  # standard deviation of a region's bell
 MAX_F0_HZ, MIN_F0_HZ = 600.0, 60.0
-HIGH_KNEE_HZ, LOW_KNEE_HZ = 480.0, 75.0
+HIGH_KNEE_HZ, LOW_KNEE_HZ = 440.0, 75.0
 UNVOICED_ENGLISH = ("p", "t", "t2", "k", "f", "T", "s", "S", "h", "tS", "x", "C")
 UNVOICED_MANDARIN = ("ph", "th", "kh", "ts", "tsh", "ts.", "ts.h", "tS;", "tS;h", "S;", "s.", "X")
 UNVOICED = frozenset((SILENCE, *UNVOICED_ENGLISH, *UNVOICED_MANDARIN))
@@ -85,7 +85,7 @@ def _bounded(f0_hz: Floats) -> Floats:
     for knee_hz, bound_hz in ((HIGH_KNEE_HZ, MAX_F0_HZ), (LOW_KNEE_HZ, MIN_F0_HZ)):
         room = np.log2(bound_hz / knee_hz)
         beyond = (octaves - np.log2(knee_hz)) / room
-        octaves = np.where(beyond > 0, np.log2(knee_hz) + room * np.tanh(beyond), octaves)
+        octaves = np.where(beyond > 0, np.log2(knee_hz) + room * beyond / (1 + np.abs(beyond)), octaves)
     return np.asarray(2**octaves)
 
 

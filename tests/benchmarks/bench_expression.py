@@ -17,7 +17,7 @@ from schemas.tags import without_tags
 from schemas.take import Line
 from stages.backends.dnsmos_quality import DnsmosQuality
 from stages.backends.espeak_speech import EspeakSpeech
-from stages.backends.grammar_data import load_grammar
+from stages.backends.grammar_data import load_people
 from stages.backends.world_expression import MAX_F0_HZ
 from stages.score_pitch import track_f0
 from tests.benchmarks.acoustics import heard
@@ -68,7 +68,7 @@ class Heard:
 
 def bench_character(namespace: str, index: int, language: Language) -> Character:
     """Ages and genders in turn, the other traits drawn from the grammar's lists."""
-    traits = load_grammar(language, None).people["traits"]
+    traits = load_people(language)["traits"]
     random = generator("expression character", namespace, language, index)
     age, gender = AGES[index % len(AGES)], GENDERS[index // len(AGES) % len(GENDERS)]
     return Character(

@@ -106,7 +106,7 @@ def test_every_scene_is_asked_for_with_its_setting_and_its_people(
 def test_every_scene_of_a_world_is_asked_for_with_its_setting_and_its_character(
     language: Language, client: ChatClient, prompts: Prompts
 ) -> None:
-    grammar = load_grammar(language)
+    grammar = load_grammar(language, None, "roleplay")
     roleplay = RoleplayWriter("openai/m", client, prompts, Places(None))
     profiles = Profiles(client, prompts, Places(None))
     plans = bundled_plans(language, 150)
@@ -237,11 +237,11 @@ def test_the_worked_examples_keep_the_rules(
     staging = Staging.model_validate_json(worked(lambda: roleplay.staging_messages(planned, portrait)))
     assert unfit_staging(staging, language, turns=3) is None
     played = PlayedDraft.model_validate_json(worked(lambda: roleplay.dialogue_messages(planned, portrait, STAGED)))
-    assert broken_rule(script_of(planned, played.topic, played.turns, "openai/m")) is None
+    assert broken_rule(script_of(planned, played.topic, played.turns, "openai/m", "a quay")) is None
     assert [turn.emotion for turn in played.turns if turn.role == "assistant"] == [staging.arc[0].emotion]
     assert any(tag in turn.text for turn in played.turns for tag in TAGS)
     talk = Draft.model_validate_json(worked(lambda: conversation.messages(plan(0, language))))
-    assert broken_rule(script_of(plan(0, language), talk.topic, talk.turns, "openai/m")) is None
+    assert broken_rule(script_of(plan(0, language), talk.topic, talk.turns, "openai/m", "a quay")) is None
 
 
 def test_variety_depends_on_the_seed_alone() -> None:

@@ -5,7 +5,7 @@ from functools import cache
 
 from schemas.script import DialoguePlan, Kind, Language, Overlap, Role, Script, Turn
 from stages.backends.grammar_cast import role
-from stages.backends.grammar_data import load_grammar, scenes
+from stages.backends.grammar_data import scenes
 from stages.backends.grammar_people import characters
 from stages.backends.grammar_writer import write_script
 
@@ -41,8 +41,7 @@ PLANS: dict[Kind, Callable[[int, Language], DialoguePlan]] = {"conversation": pl
 @cache
 def written(count: int, language: Language, kind: Kind = "conversation") -> tuple[Script, ...]:
     """The first `count` dialogues of the bundled grammar."""
-    grammar = load_grammar(language)
-    return tuple(write_script(grammar, PLANS[kind](index, language)) for index in range(count))
+    return tuple(write_script(PLANS[kind](index, language)) for index in range(count))
 
 
 def turn(role: Role, text: str, overlap: Overlap = "none") -> Turn:

@@ -30,7 +30,7 @@ def long_dialogues(language: Language, kind: Kind = "conversation") -> list[Scri
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_true_order_ranks_above_a_shuffle(language: Language, kind: Kind) -> None:
-    grammar = load_grammar(language)
+    grammar = load_grammar(language, None, kind)
     wins = ties = total = 0
     for script in long_dialogues(language, kind):
         topic, scene = grammar.scene(script.plan.scene)
@@ -45,7 +45,7 @@ def test_true_order_ranks_above_a_shuffle(language: Language, kind: Kind) -> Non
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_written_order_is_in_order(language: Language, kind: Kind) -> None:
-    grammar = load_grammar(language)
+    grammar = load_grammar(language, None, kind)
     for script in written(600, language, kind):
         topic, scene = grammar.scene(script.plan.scene)
         assert order_score(script.turns, topic, scene) == 1.0

@@ -54,7 +54,7 @@ def test_role_play_without_worlds_says_what_is_missing(tmp_path: Path) -> None:
     script = {"name": "grammar", "settings": {"grammar": write_grammar(tmp_path)}}
     kinds = {"roleplay": {"dialogues": 9, "languages": {"en": 1}}}
     data = {"name": "plan", "kinds": kinds, "backends": {"script": script}}
-    with pytest.raises(GrammarError, match="has no worlds for 'en': role-play needs"):
+    with pytest.raises(GrammarError, match="holds no world, and role-play needs one for 'en'"):
         plan_dialogues(Recipe.model_validate(data))
 
 

@@ -4,7 +4,15 @@ import pytest
 from schemas.script import LANGUAGES, Language
 from schemas.seeds import generator
 from schemas.tags import tags_in, without_tags
-from trainer.clips import CLIPS_A_VOICE, make_carrier_clips, make_clips, practice_character, practice_text
+from stages.backends.espeak_voice import design_voice
+from trainer.clips import (
+    CLIPS_A_VOICE,
+    DESCRIBED_SHARE,
+    make_carrier_clips,
+    make_clips,
+    practice_character,
+    practice_text,
+)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -47,3 +55,15 @@ def test_carrier_clips_keep_their_phones_inside_the_audio() -> None:
         assert clip.phones[-1].end_s == pytest.approx(len(clip.samples) / 24_000, abs=0.002)
         starts = [span.start_s for span in clip.phones]
         assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_voices_are_described_in_words_that_move_the_engine(language: Language) -> None:
+    characters = [practice_character("described", index, language) for index in range(60)]
+    for part in DESCRIBED_SHARE:
+        told = [getattr(character, part) for character in characters]
+        assert len(set(told)) > 4
+        assert "" in told
+        described = next(character for character in characters if getattr(character, part))
+        plain = described.model_copy(update={part: ""})
+        assert design_voice(described).traits != design_voice(plain).traits

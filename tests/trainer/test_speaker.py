@@ -13,16 +13,15 @@ from trainer import speaker
 from trainer.clips import make_clips
 from trainer.speaker import (
     COLUMNS,
-    VARIANTS,
     Example,
     Objective,
+    Variant,
     band_frequencies_hz,
     batches,
     cropped,
     examples_of,
     played,
     train,
-    variant,
 )
 
 NO_GAINS = dict.fromkeys(REGIONS_HZ, 0.0)
@@ -32,7 +31,7 @@ def toy_example(voice: int, random: np.random.Generator) -> Example:
     """A voice is a colour of its own under the same noise; its only trait that varies is how much of it there is."""
     features = random.normal(0, 1, (int(random.integers(40, 120)), NUM_FEATURES)).astype(np.float32)
     features[:, NUM_MELS + 1] = 1
-    features[:, :NUM_MELS] += generator("toy voice", voice).normal(0, 0.4, NUM_MELS).astype(np.float32)
+    features[:, :NUM_MELS] += generator("toy voice", voice).normal(0, 0.8, NUM_MELS).astype(np.float32)
     traits = np.zeros(len(COLUMNS), np.float32)
     traits[0] = features[:, :10].mean()
     return Example(features, voice, traits)
@@ -40,7 +39,7 @@ def toy_example(voice: int, random: np.random.Generator) -> Example:
 
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> list[Example]:
-    monkeypatch.setattr(speaker, "BATCH", 16)
+    monkeypatch.setattr(speaker, "VOICES", 6)
     monkeypatch.setattr(speaker, "CROP", 60)
     torch.set_num_threads(1)
     random = generator("toys")
@@ -83,19 +82,24 @@ def test_a_gain_raises_its_region_and_the_rest_makes_room() -> None:
     assert -1.0 < change_db[5] < 0.0
 
 
-def test_a_variant_is_another_voice_the_same_each_time_with_the_traits_it_has_now() -> None:
+def test_a_variant_has_the_traits_of_what_was_done_to_its_voice() -> None:
     one = examples_of(make_clips("speaker training test", [0]))[0]
-    itself, other = variant(one, 0), variant(one, 3)
-    assert (itself.voice, other.voice) == (0, 3)
-    assert itself.features is one.features
-    np.testing.assert_array_equal(other.features, variant(one, 3).features)
+    other = Variant(1.1, NO_GAINS | {"nose_db": 3.0}).of(one)
     moved = dict(zip(COLUMNS, other.traits - one.traits, strict=True))
-    assert moved["f0_hz"] == pytest.approx(moved["formant_ratio"], abs=1e-5)
-    voiced = other.features[:, NUM_MELS + 1] > 0
-    octaves = np.median(other.features[voiced, NUM_MELS]) - np.median(one.features[one.features[:, -1] > 0, NUM_MELS])
-    assert octaves == pytest.approx(moved["f0_hz"] / np.log(2), abs=0.03)
-    assert moved["breath"] == 0
-    assert variant(replace(one, voice=5), 3).voice == 5 * VARIANTS + 3
+    assert {name for name, value in moved.items() if value} == {"f0_hz", "formant_ratio", "rate_ratio", "nose_db"}
+    assert moved["nose_db"] == 3.0
+    assert moved["f0_hz"] == pytest.approx(np.log(1.1), abs=1e-5)
+    before, after = (np.median(each.features[each.features[:, -1] > 0, NUM_MELS]) for each in (one, other))
+    assert after - before == pytest.approx(np.log2(1.1), abs=0.03)
+    assert len(other.features) == pytest.approx(len(one.features) / 1.1, abs=1)
+
+
+def test_variants_lie_within_their_bounds() -> None:
+    random = generator("variants")
+    drawn = [Variant.draw(random) for _ in range(200)]
+    speeds, gains_db = [one.speed for one in drawn], [list(one.gains_db.values()) for one in drawn]
+    assert 1 / speaker.SPEED <= min(speeds) < 0.92 < 1.08 < max(speeds) <= speaker.SPEED
+    assert np.abs(gains_db).max(axis=0) == pytest.approx(speaker.GAIN_DB, abs=0.2)
 
 
 def test_crops_have_one_length_and_short_clips_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,21 +110,37 @@ def test_crops_have_one_length_and_short_clips_are_repeated(monkeypatch: pytest.
     assert starts == {0, 1, 2, 3}
 
 
-def test_batches_go_through_all_clips_in_turn(toys: list[Example]) -> None:
-    shown = [voices // VARIANTS for _, voices, _ in batches(toys, 3, generator("batches"))]
-    assert torch.bincount(torch.cat(shown)).tolist() == [4] * 12
+def test_batches_pair_the_clips_of_each_voice_and_of_its_variant(toys: list[Example]) -> None:
+    marked = [replace(one, traits=np.full(len(COLUMNS), one.voice, np.float32)) for one in toys]
+    seen = []
+    for features, traits in batches(marked, 2, generator("batches")):
+        assert features.shape == (24, 60, NUM_FEATURES)
+        voices = traits[:, COLUMNS.index("breath")].int().tolist()  # a trait that no variant changes
+        assert voices == [voice for voice in voices[::4] for _ in range(4)]
+        seen += voices[::4]
+        heights = traits[:, COLUMNS.index("f0_hz")].reshape(-1, 4)
+        assert torch.equal(heights[:, 0], heights[:, 1])
+        assert torch.equal(heights[:, 2], heights[:, 3])
+        assert (heights[:, 0] != heights[:, 2]).all()
+    assert sorted(seen) == list(range(12))
 
 
-def test_the_margin_asks_for_more_than_being_nearest() -> None:
-    """For a vector on its own centre, all others opposite: the loss is that of an angle of MARGIN."""
-    traits = torch.randn(8, 2)
-    objective = Objective(3, traits)
-    objective.centres.data = torch.cat([torch.eye(1, speaker.WIDTH), -torch.eye(1, speaker.WIDTH).repeat(2, 1)])
+def test_the_objective_is_lower_the_nearer_the_pairs_and_the_better_the_traits_are_read() -> None:
+    traits = torch.randn(4, 2)
+    objective = Objective(traits)
     torch.nn.init.zeros_(objective.reading.weight)
     torch.nn.init.zeros_(objective.reading.bias)
-    loss = objective(torch.eye(1, speaker.WIDTH), torch.tensor([0]), objective.mean[None])
-    own, other = speaker.SCALE * np.cos(speaker.MARGIN), -speaker.SCALE
-    assert loss.item() == pytest.approx(np.log(1 + 2 * np.exp(other - own)), abs=1e-3)
+    axes = torch.eye(speaker.WIDTH)
+    paired, crossed = axes[[0, 0, 1, 1]], axes[[0, 1, 0, 1]]
+    ideal = objective.mean.expand(4, 2)
+    ahead = speaker.SCALE * (1 - speaker.MARGIN)
+    assert objective(paired, ideal).item() == pytest.approx(np.log(1 + 2 * np.exp(-ahead)), abs=1e-4)
+    assert objective(crossed, ideal).item() == pytest.approx(
+        np.log(1 + np.exp(speaker.SCALE) + np.exp(-speaker.SCALE * speaker.MARGIN)) + speaker.SCALE * speaker.MARGIN,
+        abs=1e-3,
+    )
+    off = objective(paired, ideal + objective.deviation) - objective(paired, ideal)
+    assert off.item() == pytest.approx(speaker.TRAITS_WEIGHT, abs=1e-3)
 
 
 def test_training_tells_voices_apart_by_clips_not_seen(toys: list[Example]) -> None:

@@ -129,7 +129,7 @@ relations = ["friend"]
 poles = ["+energy"]
 [relations.master]
 text = "The user is a new hand"
-you = { female = ["girl"], male = ["boy"] }
+you = { female = ["girl"], male = ["boy"], "elderly female" = ["grandmother"] }
 title = "captain"
 [relations.friend]
 text = "The user keeps it hidden"

@@ -96,9 +96,9 @@ def test_words_shade_an_age_and_do_not_hide_it(make_character: Maker) -> None:
 
 
 NOTICEABLE = {
-    # Just noticeable differences, in the unit of the trait or, for ratios and f0, in log. Tract length: Smith & Patterson
-    # 2005, JASA 118(5); tempo: Quene 2007, J. Phonetics 35; spectral profiles: Green 1988; the others are ours, on the
-    # safe side.
+    # Just noticeable differences, in the unit of the trait or, for ratios and f0, in log. Tract length: Smith &
+    # Patterson 2005, JASA 118(5); tempo: Quene 2007, J. Phonetics 35; spectral profiles: Green 1988; the others are
+    # ours, on the safe side.
     **{"f0_hz": 0.03, "formant_ratio": 0.05, "rate_ratio": 0.05, "range_ratio": 0.15, "dynamics_ratio": 0.2},
     **{"tilt_db_oct": 1.0, "breath": 0.1, "tremor_cents": 10.0, "jitter_cents": 6.0, "shimmer_db": 0.6},
     **dict.fromkeys(("body_db", "throat_db", "nose_db", "ring_db", "air_db"), 2.0),

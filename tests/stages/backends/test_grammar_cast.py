@@ -6,6 +6,7 @@ from schemas.errors import GrammarError
 from schemas.script import LANGUAGES, Character, Language
 from stages.backends.grammar_cast import PACE_POLES, cast, contradicts, role, role_of
 from stages.backends.grammar_data import load_grammar
+from stages.backends.grammar_people import characters
 from stages.backends.grammar_worlds import TRAITS
 from tests.stages.backends.small_grammar import TRAITS as SMALL_TRAITS
 from tests.stages.backends.small_grammar import write_world
@@ -44,10 +45,14 @@ def test_the_first_of_a_longer_list_are_the_shorter_list(tmp_path: Path) -> None
 
 
 def test_facts_name_both_by_gender_and_part(tmp_path: Path) -> None:
-    captain = role("en", 0, write_world(tmp_path))
-    facts = captain.facts("male")
+    folder = write_world(tmp_path)
+    captain, person = role("en", 0, folder), characters("en", "user", 1, folder)[0]
+    male, female = (person.model_copy(update={"gender": g}) for g in ("male", "female"))
+    facts = captain.facts(male)
     assert (facts["me"], facts["you"], facts["title"], facts["part"]) == ("this old salt", "boy", "captain", "captain")
-    assert captain.facts("female")["you"] == "girl"
+    assert captain.facts(female)["you"] == "girl"
+    assert captain.facts(female.model_copy(update={"age": "elderly"}))["you"] == "grandmother"
+    assert captain.facts(male.model_copy(update={"age": "elderly"}))["you"] == "boy"
 
 
 def test_a_character_of_another_grammar_is_refused(tmp_path: Path) -> None:
@@ -71,7 +76,7 @@ def test_poles_of_one_axis_contradict() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_bundled_characters_are_many_and_plausible(language: Language) -> None:
-    grammar = load_grammar(language)
+    grammar = load_grammar(language, None, "roleplay")
     made = [one.character for one in cast(language, DISTINCT + 500)]
     assert len({tuple(one.model_dump(exclude={"character_id"}).values()) for one in made}) >= DISTINCT
     words = {name: {trait.text: trait for trait in grammar.traits[name]} for name in TRAITS}

@@ -27,7 +27,7 @@ def test_a_character_speaks_by_its_part_with_tags_deeds_and_thoughts(tmp_path: P
             assistant=fox,
             seed=seed,
         )
-        script = write_script(load_grammar("en", folder), plan, folder)
+        script = write_script(plan, folder)
         assert script.setting == "a dark hold"
         assert script.turns[0].text == "Little one, [sigh] are you there?"
         assert (script.turns[0].action, script.turns[0].thought) == ("", "")
@@ -46,6 +46,12 @@ def test_a_character_speaks_by_its_part_with_tags_deeds_and_thoughts(tmp_path: P
         ('title = "the harbour"', "", "title: is missing"),
         ('species = "fox"', 'specie = "fox"', "parts.fox: unknown key 'specie'"),
         ("{assistant.title}, <sigh>", "{assistant.rank}, <sigh>", "has no attribute 'rank'"),
+        ("<oath@assistant.part>", "<oath>", "rule 'oath' is picked by mood and so needs the variant 'any'"),
+        (
+            "oath = {",
+            'cry = { fox = ["oh"], any = ["ah"] }\nlament = ["<cry>"]\noath = {',
+            "rules.lament.any: rule 'cry' is picked by mood, and 'fox' is none: write <cry@SLOT>",
+        ),
         (', fox = ["by my tail"]', "", "rule 'oath' has no variant 'fox'"),
         ('part = ["fox"] }', 'part = ["cat"] }', "scenes.hold.cast.part: no character of the world fits"),
         ('role = "user"\nnext', 'role = "user"\ndoes = ["waves"]\nnext', "only the assistant's intents have 'does'"),
@@ -55,7 +61,7 @@ def test_mistakes_in_a_world_name_file_and_key(tmp_path: Path, old: str, new: st
     assert old in WORLD
     folder = write_world(tmp_path, WORLD.replace(old, new))
     with pytest.raises(GrammarError) as error:
-        load_grammar("en", folder)
+        load_grammar("en", folder, "roleplay")
     assert str(tmp_path / "en" / "worlds" / "sea.toml") in str(error.value)
     assert problem in str(error.value)
 
@@ -63,4 +69,4 @@ def test_mistakes_in_a_world_name_file_and_key(tmp_path: Path, old: str, new: st
 def test_a_trait_of_an_unknown_age_is_named(tmp_path: Path) -> None:
     folder = write_world(tmp_path, traits=TRAITS.replace('ages = ["child"]', 'ages = ["infant"]'))
     with pytest.raises(GrammarError, match=r"traits.toml: temperament\[0\].ages: 'infant' is unknown; use one of"):
-        load_grammar("en", folder)
+        load_grammar("en", folder, "roleplay")

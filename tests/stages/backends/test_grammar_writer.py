@@ -7,7 +7,6 @@ import pytest
 
 from schemas.errors import GrammarError
 from schemas.script import EMOTIONS, LANGUAGES, STYLES, Language, Turn
-from stages.backends.grammar_data import load_grammar
 from stages.backends.grammar_writer import GrammarWriter, write_script
 from stages.backends.rules_judge import broken_rule
 from stages.normalize_text import normalize
@@ -16,8 +15,8 @@ from tests.stages.scripts import plan, written
 
 
 def test_full_dialogue_of_a_small_grammar(tmp_path: Path) -> None:
-    grammar = load_grammar("en", write_grammar(tmp_path))
-    scripts = [write_script(grammar, plan(0, scene="food/home", seed=seed)) for seed in range(40)]
+    folder = write_grammar(tmp_path)
+    scripts = [write_script(plan(0, scene="food/home", seed=seed), folder) for seed in range(40)]
     script = next(s for s in scripts if len(s.turns) == 4)
     user, assistant = script.plan.user.name, script.plan.assistant.name
     day, dish = script.turns[0].slots["day"], script.turns[1].slots["dish"]
@@ -55,7 +54,6 @@ def test_scripts_depend_on_their_plan_alone() -> None:
 
 
 def test_user_scene_and_seed_all_matter() -> None:
-    grammar = load_grammar("en")
     base = plan(3)
     plans = [
         base,
@@ -63,13 +61,13 @@ def test_user_scene_and_seed_all_matter() -> None:
         base.model_copy(update={"scene": plan(4).scene}),
         base.model_copy(update={"seed": 99}),
     ]
-    texts = {tuple(turn.text for turn in write_script(grammar, one).turns) for one in plans}
+    texts = {tuple(turn.text for turn in write_script(one).turns) for one in plans}
     assert len(texts) == 4
 
 
 def test_unknown_scene_is_refused() -> None:
     with pytest.raises(GrammarError, match="no scene 'cooking/moon'"):
-        write_script(load_grammar("en"), plan(0, scene="cooking/moon"))
+        write_script(plan(0, scene="cooking/moon"))
 
 
 def test_fingerprint_names_code_and_data(tmp_path: Path) -> None:
