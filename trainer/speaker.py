@@ -31,8 +31,8 @@ from stages.backends.world_expression import REGION_OCTAVES, REGIONS_HZ
 from trainer.clips import Clip, make_clips_parallel
 
 NAMESPACE = "speaker"
-CLIPS = 2_800
-STEPS = 3_000
+CLIPS = 2_000
+STEPS = 1_500
 VOICES = 16
 """Voices of a batch; each, and a variant of each, is there with two clips."""
 CROP = 200

@@ -23,7 +23,7 @@ from tests.benchmarks.bench_expression import bench_text
 from trainer.clips import practice_character, practice_line
 
 NAMESPACE = "speaker bench"
-VOICES = 32
+VOICES = 20
 """Characters a language."""
 Said = Literal["sentence", "word", "whisper", "shout", "reference"]
 DELIVERIES: tuple[tuple[Said, Emotion], ...] = (
