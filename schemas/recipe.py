@@ -207,11 +207,23 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _calibrated_ears(self) -> "Recipe":
-        embedded_ears = self.backends.transcription.name == "phone-ctc"
-        if embedded_ears and self.backends.speech.name != "espeak-world":
+        speech = self.backends.speech.name
+        for ears, name in (("transcription", "phone-ctc"), ("speaker", "speaker-net")):
+            if getattr(self.backends, ears).name == name and speech != "espeak-world":
+                raise ValueError(
+                    f"backends: the embedded net '{name}' is trained on the voices of 'espeak-world' only, not for those "
+                    f"of '{speech}'; name another {ears} back end"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _fitting_likeness(self) -> "Recipe":
+        """A limit on the cosine of one speaker encoder means nothing to another's."""
+        own = any(entry.measure == "speaker_similarity" for entry in self.perform.limits)
+        if self.perform.profile == "embedded" and self.backends.speaker.name == "campplus" and not own:
             raise ValueError(
-                "backends: the embedded recognizer 'phone-ctc' is calibrated for the voice of 'espeak-world' only, not "
-                f"for '{self.backends.speech.name}'; name another transcription back end"
+                "perform.limits: the embedded limits on 'speaker_similarity' were fitted with 'speaker-net', not with "
+                "'campplus'; add an entry of your own (minimum = -inf lifts it)"
             )
         return self
 

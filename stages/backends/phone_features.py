@@ -48,21 +48,27 @@ def log_mel(waveform: NDArray[np.float32]) -> Features:
     return mel
 
 
-def pitch(waveform: NDArray[np.float32], num_frames: int) -> Features:
-    """[num_frames, 3]: f0 in units of 4 semitones above the median, f0 in standard deviations, voiced (0 or 1).
-
-    Praat's autocorrelation method (Boersma 1993). Unvoiced gaps are bridged linearly; all zeros without any voice.
-    """
+def f0_track(waveform: NDArray[np.float32], num_frames: int) -> NDArray[np.float64]:
+    """f0 in Hz [num_frames], 0 where unvoiced, by Praat's autocorrelation method (Boersma 1993)."""
     import parselmouth
 
-    track = np.zeros((num_frames, 3), dtype=np.float32)
+    f0_hz = np.zeros(num_frames)
     if len(waveform) < 3 * SAMPLE_RATE / F0_FLOOR_HZ:  # Praat needs three periods of the lowest pitch
-        return track
+        return f0_hz
     sound = parselmouth.Sound(waveform.astype(np.float64), SAMPLE_RATE)
     heard = sound.to_pitch_ac(time_step=0.01, pitch_floor=F0_FLOOR_HZ, pitch_ceiling=F0_CEILING_HZ)
     frames = np.floor(heard.xs() * 100 + 0.5001).astype(int)  # not rint: it sends both 2.5 and 1.5 to 2
-    f0_hz = np.zeros(num_frames)
     f0_hz[frames[frames < num_frames]] = heard.selected_array["frequency"][frames < num_frames]
+    return f0_hz
+
+
+def pitch(waveform: NDArray[np.float32], num_frames: int) -> Features:
+    """[num_frames, 3]: f0 in units of 4 semitones above the median, f0 in standard deviations, voiced (0 or 1).
+
+    Unvoiced gaps are bridged linearly; all zeros without any voice.
+    """
+    track = np.zeros((num_frames, 3), dtype=np.float32)
+    f0_hz = f0_track(waveform, num_frames)
     voiced = f0_hz > 0
     if not voiced.any():
         return track

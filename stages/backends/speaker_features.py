@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.take import SAMPLE_RATE, Samples
-from stages.backends.phone_features import F0_CEILING_HZ, F0_FLOOR_HZ, NUM_MELS, Features, log_mel, to_waveform
+from stages.backends.phone_features import NUM_MELS, Features, f0_track, log_mel, to_waveform
 
 NUM_FEATURES = NUM_MELS + 2
 RMS = 0.05
@@ -35,13 +35,7 @@ def speaker_features(samples: Samples) -> Features:
 
 
 def pitch_height(waveform: NDArray[np.float32], num_frames: int) -> Features:
-    """[num_frames, 2]: octaves above F0_CENTRE_HZ, 0 where unvoiced, and voiced (0 or 1); Praat (Boersma 1993)."""
-    import parselmouth
-
-    sound = parselmouth.Sound(waveform.astype(np.float64), SAMPLE_RATE)
-    heard = sound.to_pitch_ac(time_step=0.01, pitch_floor=F0_FLOOR_HZ, pitch_ceiling=F0_CEILING_HZ)
-    frames = np.floor(heard.xs() * 100 + 0.5001).astype(int)  # not rint: it sends both 2.5 and 1.5 to 2
-    f0_hz = np.zeros(num_frames)
-    f0_hz[frames[frames < num_frames]] = heard.selected_array["frequency"][frames < num_frames]
+    """[num_frames, 2]: octaves above F0_CENTRE_HZ, 0 where unvoiced, and voiced (0 or 1)."""
+    f0_hz = f0_track(waveform, num_frames)
     octaves = np.log2(np.where(f0_hz > 0, f0_hz, F0_CENTRE_HZ) / F0_CENTRE_HZ)
     return np.stack([octaves, f0_hz > 0], axis=1).astype(np.float32)

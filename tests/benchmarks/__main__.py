@@ -5,7 +5,18 @@ from importlib import import_module
 
 from pipelines.one_thread import compute_on_one_thread
 
-ALL = ("pipeline", "grammar", "writer", "speech", "expression", "listening", "recognizer", "speaker", "codec")
+ALL = (
+    "pipeline",
+    "grammar",
+    "writer",
+    "speech",
+    "expression",
+    "listening",
+    "recognizer",
+    "speaker",
+    "roleplay",
+    "codec",
+)
 
 
 def main() -> None:
