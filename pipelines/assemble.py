@@ -23,6 +23,7 @@ from schemas.columns import arrow_schema, table_features
 from schemas.errors import UnspeakableTextError
 from schemas.roles import system_message
 from schemas.script import Script
+from schemas.tags import Tag, without_tags
 from stages.arrange_turns import start_times
 from stages.normalize_text import normalize
 
@@ -124,13 +125,17 @@ def _rows(job: ShardJob, index: int, fetches: list[Any], schema: pa.Schema) -> p
     return pa.Table.from_pylist(rows, schema=schema)
 
 
+MADE = ("dropped_tags", "surroundings")
+
+
 def dialogue_row(script: Script, takes: pa.Table) -> dict[str, Any]:
     """One row of the dialogues table from the chosen takes, one per turn."""
-    chosen = takes.select(["utterance_id", "role", "character", "spoken", "duration_s", "codes"]).to_pylist()
+    chosen = takes.select(["utterance_id", "role", "character", "spoken", *MADE, "duration_s", "codes"]).to_pylist()
     durations = [take["duration_s"] for take in chosen]
     starts = start_times(script.turns, durations)
     turns = [
         turn_columns(script, index, take["spoken"])
+        | {name: take[name] for name in MADE}
         | {"start_s": round(start, 3), "duration_s": take["duration_s"], "codes": take["codes"]}
         for index, (take, start) in enumerate(zip(chosen, starts, strict=True))
     ]
@@ -138,17 +143,22 @@ def dialogue_row(script: Script, takes: pa.Table) -> dict[str, Any]:
     return head_columns(script) | {
         "duration_s": round(max(s + d for s, d in zip(starts, durations, strict=True)), 3),
         "characters": characters,
-        "messages": messages(script),
+        "messages": messages(script, [take["dropped_tags"] for take in chosen]),
         "turns": turns,
     }
 
 
-def messages(script: Script) -> list[dict[str, str]]:
-    """The chat: in role-play, a system message that says who the assistant is; then what is said.
+def messages(script: Script, dropped: Sequence[Sequence[Tag]]) -> list[dict[str, str]]:
+    """The chat: in role-play, a system message that says who the assistant is; then what is said, less the tags that
+    were dropped of each turn, which nobody hears.
 
     A back-channel is said under another turn: it is in `turns`, but is no message of its own.
     """
-    said = [{"role": turn.role, "content": turn.text} for turn in script.turns if turn.overlap != "backchannel"]
+    said = [
+        {"role": turn.role, "content": without_tags(turn.text, tags)}
+        for turn, tags in zip(script.turns, dropped, strict=True)
+        if turn.overlap != "backchannel"
+    ]
     if script.plan.kind != "roleplay":
         return said
     return [{"role": "system", "content": system_message(script.assistant)}, *said]

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from operator import attrgetter
 from typing import Any, Protocol
 
 from pipelines.answers import FileAnswers
@@ -27,10 +28,10 @@ STAGES: dict[str, tuple[str, str | None]] = {
 """Stage name (class, counter, reject name) -> (module, capability of its back end)."""
 
 SETTINGS: dict[str, dict[str, str]] = {
-    "ScorePitch": {"audit_share": "pitch_audit_share"},
-    "AddSurroundings": {"share": "surroundings_share"},
+    "ScorePitch": {"audit_share": "perform.pitch_audit_share"},
+    "AddSurroundings": {"share": "perform.surroundings_share", "seed": "seed"},
 }
-"""Stage fields taken from the recipe's `perform` section: field -> key."""
+"""Stage fields taken from the recipe: field -> key."""
 
 
 class Stage(Protocol):
@@ -99,7 +100,7 @@ class StageSource:
             return None if isinstance(_backends.get(self._backend_key), Paid) else self.recipe.run.stage_timeout_s
 
     def _make(self) -> Stage:
-        settings = {field: getattr(self.recipe.perform, key) for field, key in SETTINGS.get(self.name, {}).items()}
+        settings = {field: attrgetter(key)(self.recipe) for field, key in SETTINGS.get(self.name, {}).items()}
         backends = []
         if self.capability is not None:
             if self._backend_key not in _backends:

@@ -51,6 +51,13 @@ _PERFORMANCE = {
 }
 
 
+_MADE = {
+    "dropped_tags": List(_TEXT),
+    "surroundings": _struct(("rt60_s", "wet_db", "snr_db"), Value("float64")) | {"noise": _TEXT},
+}
+"""What became of a turn's text and sound on the way."""
+
+
 def _codes(num_codebooks: int) -> Any:
     return List(List(Value("uint16"), length=num_codebooks))
 
@@ -67,8 +74,9 @@ def utterance_features(num_codebooks: int) -> Features:
             "audio": Audio(sampling_rate=SAMPLE_RATE, decode=False),
             "duration_s": _SECONDS,
             "native_rate_hz": _COUNT,
-            "dropped_tags": List(_TEXT),
-            "surroundings": _struct(("rt60_s", "wet_db", "snr_db"), Value("float64")) | {"noise": _TEXT},
+        }
+        | _MADE
+        | {
             "phones": List({"label": _TEXT, "start_s": _SECONDS, "end_s": _SECONDS}),
             "reference": _TEXT,
             "hypothesis": _TEXT,
@@ -91,7 +99,9 @@ def dialogue_features(num_codebooks: int) -> Features:
             "duration_s": _SECONDS,
             "characters": {"user": _CHARACTER, "assistant": _CHARACTER},
             "messages": List({"role": _TEXT, "content": _TEXT}),
-            "turns": List(_PERFORMANCE | {"start_s": _SECONDS, "duration_s": _SECONDS, "codes": _codes(num_codebooks)}),
+            "turns": List(
+                _PERFORMANCE | _MADE | {"start_s": _SECONDS, "duration_s": _SECONDS, "codes": _codes(num_codebooks)}
+            ),
         }
     )
 

@@ -211,7 +211,7 @@ class Recipe(_Section):
         for ears, name in (("transcription", "phone-ctc"), ("speaker", "speaker-net")):
             if getattr(self.backends, ears).name == name and speech != "espeak-world":
                 raise ValueError(
-                    f"backends: the embedded net '{name}' is trained on the voices of 'espeak-world' only, not for those "
+                    f"backends: the embedded net '{name}' knows the voices of 'espeak-world' only, not those "
                     f"of '{speech}'; name another {ears} back end"
                 )
         return self

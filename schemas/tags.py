@@ -16,7 +16,12 @@ _TAG = re.compile("(" + "|".join(map(re.escape, TAGS)) + ")")
 
 def split_tags(text: str) -> list[str]:
     """The text's pieces in order, tags and what stands between them; pieces of nothing but spaces are left out."""
-    return [piece.strip() for piece in _TAG.split(text) if piece.strip()]
+    return [piece.strip() for piece in split_around_tags(text) if piece.strip()]
+
+
+def split_around_tags(text: str) -> list[str]:
+    """The text's pieces as they are, spaces and all: joined, they are the text."""
+    return _TAG.split(text)
 
 
 def tags_in(text: str) -> tuple[Tag, ...]:
@@ -31,4 +36,5 @@ def without_tags(text: str, tags: Sequence[Tag] = TAGS) -> str:
         plain = plain.replace(tag, " ")
     if plain == text:
         return text
-    return re.sub(r" (?=[,.?!;:，。？！；：])", "", re.sub(r"\s+", " ", plain)).strip(" ,，、")
+    plain = re.sub(r" (?=[,.?!;:，。？！；：])", "", re.sub(r"\s+", " ", plain))
+    return re.sub(r"([,，、])[,，、]+", r"\1", plain).strip(" ,，、")

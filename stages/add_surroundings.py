@@ -40,6 +40,7 @@ class AddSurroundings:
     """
 
     share: float
+    seed: int
     rt60_s: tuple[float, float] = (0.15, 0.6)
     snr_db: tuple[float, float] = (10.0, 30.0)
 
@@ -54,11 +55,11 @@ class AddSurroundings:
         place = self.place(take.line)
         if place is None:
             return take
-        return replace(take, samples=surrounded(take.samples, place, take.line), surroundings=place)
+        return replace(take, samples=surrounded(take.samples, place, take.line, self.seed), surroundings=place)
 
     def place(self, line: Line) -> Surroundings | None:
         """Where the line is spoken; None for clean takes."""
-        random = generator("surroundings", line.dialogue_id, line.character.character_id)
+        random = generator(self.seed, "surroundings", line.dialogue_id, line.character.character_id)
         if line.turn.role != "user" or random.random() >= self.share:
             return None
         return Surroundings(
@@ -69,14 +70,14 @@ class AddSurroundings:
         )
 
 
-def surrounded(samples: Samples, place: Surroundings, line: Line) -> Samples:
+def surrounded(samples: Samples, place: Surroundings, line: Line, seed: int) -> Samples:
     """int16 [N] at 24 kHz as heard in the place: the room is the dialogue's, the noise the utterance's."""
     from scipy.signal import oaconvolve
 
     clean = samples / 32768.0
-    room = room_response(place, generator("room", line.dialogue_id, line.character.character_id))
+    room = room_response(place, generator(seed, "room", line.dialogue_id, line.character.character_id))
     wet = oaconvolve(clean, room)[: len(clean)]
-    noise = steady_noise(place.noise, len(clean), generator("noise", line.utterance_id))
+    noise = steady_noise(place.noise, len(clean), generator(seed, "noise", line.utterance_id))
     noise *= np.sqrt(speech_power(wet) / np.mean(noise**2)) * 10 ** (-place.snr_db / 20)
     heard = wet + noise
     heard *= np.sqrt(np.mean(clean**2) / np.mean(heard**2))

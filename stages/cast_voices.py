@@ -60,9 +60,9 @@ class CastVoices:
         known = self._voices.get(character)
         if known is None:
             known = heard_once(self.synthesizer, character)
-            if len(self._voices) >= MAX_KEPT:
-                self._voices.clear()
             self._voices[character] = known
+            for oldest in list(self._voices)[:-MAX_KEPT]:
+                self._voices.pop(oldest, None)  # another thread may have been here
         return known
 
 

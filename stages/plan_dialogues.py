@@ -62,17 +62,23 @@ def apportion(total: int, weights: dict[Key, float], minimum: int = 0) -> dict[K
 def _plan_language(
     recipe: Recipe, kind: Kind, kind_plan: KindPlan, language: Language, count: int
 ) -> list[DialoguePlan]:
-    where = f"kinds.{kind} ({language})"
-    grammar = recipe.grammar
-    users = characters(language, "user", kind_plan.user_voices, grammar)
-    counts = _deal(recipe, count, f"{where}: dialogues")
-    split_users = _partition(recipe, users, f"users {kind} {language}", f"{where}: user_voices")
+    counts = _deal(recipe, count, f"kinds.{kind} ({language}): dialogues")
+    split_users = _split_users(recipe, kind, kind_plan, language)
     split_pairs = _PAIRS[kind](recipe, kind_plan, language)
     return [
         _plan_one(recipe, kind, language, split, number, split_pairs[split], split_users[split])
         for split, size in counts.items()
         for number in range(size)
     ]
+
+
+def _split_users(recipe: Recipe, kind: Kind, kind_plan: KindPlan, language: Language) -> dict[str, list[Character]]:
+    """The users of a kind by split. Kinds share users, who are dealt out once for all of them."""
+    sizes = _deal(recipe, kind_plan.user_voices, f"kinds.{kind} ({language}): user_voices")
+    most = max(plan.user_voices for plan in recipe.kinds.values() if language in plan.languages)
+    users = characters(language, "user", most, recipe.grammar)
+    parts = _partition(recipe, users, f"users {language}", f"kinds ({language}): user_voices")
+    return {split: part[: sizes[split]] for split, part in parts.items()}
 
 
 def _conversation_pairs(recipe: Recipe, kind_plan: KindPlan, language: Language) -> dict[str, list[Pair]]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.take import SAMPLE_RATE, Measures, Samples, Take
+from schemas.tags import TAGS
+from schemas.take import SAMPLE_RATE, Measures, Samples, Span, Take
 from stages.backends.protocols import QualityScorer
 from stages.backends.silero_activity import FRAME_S, FRAME_SAMPLES, SileroActivity
 from stages.score_pitch import praat_pitch
@@ -50,8 +51,10 @@ class ScoreQuality:
 
 
 def _measured(take: Take, rated: dict[str, float], speech: NDArray[np.bool_]) -> Measures:
-    leading_s, trailing_s = silences_s(speech, take.duration_s)
-    spoken_s = max(0.0, take.duration_s - leading_s - trailing_s)
+    sounds = [phone for phone in take.phones if phone.label in TAGS]
+    leading_s, trailing_s = silences_s(speech | frames_of(sounds, len(speech)), take.duration_s)
+    sounds_s = sum(sound.end_s - sound.start_s for sound in sounds)
+    spoken_s = max(0.0, take.duration_s - leading_s - trailing_s - sounds_s)
     return replace(
         take.measures,
         **rated,
@@ -63,6 +66,15 @@ def _measured(take: Take, rated: dict[str, float], speech: NDArray[np.bool_]) ->
         loudness_lufs=loudness_lufs(take.samples),
         seconds_per_character=spoken_s / count_characters(take.line.spoken),
     )
+
+
+def frames_of(sounds: Sequence[Span], count: int) -> NDArray[np.bool_]:
+    """[count] True where a sound is made: a laugh or a sigh is no silence, though no speech either."""
+    starts_s = np.arange(count) * FRAME_S
+    made = np.zeros(count, dtype=bool)
+    for sound in sounds:
+        made |= (starts_s >= sound.start_s) & (starts_s < sound.end_s)
+    return made
 
 
 def silences_s(speech: NDArray[np.bool_], duration_s: float) -> tuple[float, float]:

@@ -41,12 +41,12 @@ class ScoreSpeaker:
     def _reference_vectors(self, clips: Sequence[Samples]) -> list[Vector]:
         keys = [hashlib.sha256(clip.tobytes()).digest() for clip in clips]
         wanted = dict(zip(keys, clips, strict=True))
-        new = {key: clip for key, clip in wanted.items() if key not in self._known}
-        vectors = {key: self._known[key] for key in wanted if key in self._known}
+        vectors = {key: vector for key in wanted if (vector := self._known.get(key)) is not None}
+        new = {key: clip for key, clip in wanted.items() if key not in vectors}
         vectors |= zip(new, self._embed(list(new.values())), strict=True)
         self._known.update(vectors)
         for key in list(self._known)[:-MAX_REFERENCES]:
-            del self._known[key]
+            self._known.pop(key, None)  # another thread may have been here
         return [vectors[key] for key in keys]
 
     def _embed(self, clips: Sequence[Samples]) -> list[Vector]:

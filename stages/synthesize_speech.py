@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from schemas.tags import Tag, tags_in, without_tags
+from schemas.tags import TAGS, Tag, split_around_tags, tags_in, without_tags
 from schemas.take import SAMPLE_RATE, Line, Samples, Take
 from stages.backends.protocols import Performance, SpeechSynthesizer
 
@@ -38,10 +38,11 @@ def for_voice(line: Line, tags: Mapping[Tag, str]) -> Line:
     """The line with its tags as the back end writes them, without those that it cannot perform."""
     if not line.tagged:
         return line
-    tagged = line.tagged
-    for tag in set(tags_in(tagged)):
-        tagged = tagged.replace(tag, tags[tag]) if tag in tags else without_tags(tagged, (tag,))
-    return replace(line, tagged="" if tagged == line.spoken else tagged)
+    known = without_tags(line.tagged, [tag for tag in TAGS if tag not in tags])
+    if not tags_in(known):
+        return replace(line, tagged="")
+    written = {str(tag): words for tag, words in tags.items()}
+    return replace(line, tagged="".join(written.get(piece, piece) for piece in split_around_tags(known)))
 
 
 def _take(line: Line, performance: Performance, dropped: tuple[Tag, ...]) -> Take:

@@ -38,7 +38,7 @@ def grammar_digest(grammar: str | None = None) -> str:
 
 def scenes(language: Language, grammar: str | None = None) -> list[str]:
     """Ids of all scenes of a language's conversations, sorted: values for `DialoguePlan.scene`."""
-    topics = load_grammar(language, grammar).topics
+    topics = load_grammar(language, grammar, "conversation").topics
     return sorted(f"{topic.name}/{scene}" for topic in topics.values() for scene in topic.scenes)
 
 

@@ -118,7 +118,7 @@ def _beside(grammar: Grammar, dialogue: _Dialogue, intent: Intent, mood: str) ->
     for name, options, share in (("action", intent.does, ACTION_SHARE), ("thought", intent.thinks, THOUGHT_SHARE)):
         if options and dialogue.random.random() < share:
             pieces = _expand_one(dialogue, options, mood, frozenset(dialogue.known)) or []
-            beside[name] = _tidy("".join(text for text, _ in pieces), grammar.language)
+            beside[name] = _tidy("".join(text for text, _ in pieces), grammar.language, sentences=False)
     return beside
 
 
@@ -219,11 +219,13 @@ def _is_long(turn: Turn, language: Language) -> bool:
     return units >= BACKCHANNEL_MIN_UNITS[language]
 
 
-def _tidy(text: str, language: Language) -> str:
-    """Collapse spaces and doubled commas that left-out parts leave behind; capitalize English sentences."""
+def _tidy(text: str, language: Language, sentences: bool = True) -> str:
+    """Collapse spaces and doubled commas that left-out parts leave behind; capitalize English `sentences`."""
     if language == "zh":
         return re.sub(r"[，、]+(?=[，。？！；])", "", re.sub(r"\s+", "", text)).lstrip("，、")
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r" (?=[,.?!;])", "", text)
     text = re.sub(r",+(?=[,.?!;])", "", text)
+    if not sentences:
+        return text
     return re.sub(r"((?:^|[.?!] )(?:\[\w+\] )*)([a-z])", lambda match: match[1] + match[2].upper(), text)

@@ -14,7 +14,7 @@ from stages.backends import foreign_text
 from stages.backends.foreign_text import quoted
 from stages.backends.protocols import ScriptVerdict
 from stages.backends.unspoken_text import count_units, unfit
-from stages.normalize_text import normalize
+from stages.normalize_text import normalize, normalize_tagged
 
 TURNS: dict[Kind, tuple[int, int]] = {"conversation": (2, 20), "roleplay": (2, 10)}
 """Fewest and most turns of a dialogue, back-channels apart."""
@@ -49,7 +49,8 @@ _STUCK = {
 }
 """The same words six times running, the same characters five times (one alone nine times): a writer that is stuck."""
 
-_INSIDE_A_WORD = re.compile(r"[A-Za-z](?:" + "|".join(map(re.escape, TAGS)) + r")[A-Za-z]")
+_INSIDE_A_WORD = re.compile(r"([A-Za-z]|[一-鿿]\s*)(?:" + "|".join(map(re.escape, TAGS)) + r")([A-Za-z]|\s*[一-鿿])")
+"""Chinese has no spaces, and how a character is read depends on its neighbours: a tag stands beside a mark there."""
 
 
 class RulesJudge:
@@ -159,14 +160,14 @@ def _characters(script: Script) -> str | None:
 
 
 def _tags(script: Script) -> str | None:
-    """Those of `schemas.tags` alone, few, and none inside an English word."""
+    """Those of `schemas.tags` alone, few, and none inside an English word or between two Chinese characters."""
     for index, turn in enumerate(script.turns):
         if found := foreign_text.tag(turn.text):
             return f"turn {index} holds {quoted(found)}, which is not spoken"
         if (count := len(tags_in(turn.text))) > MAX_TAGS:
             return f"turn {index} has {count} tags, limit {MAX_TAGS}"
         if inside := _INSIDE_A_WORD.search(turn.text):
-            return f"turn {index} has a tag inside a word: {quoted(inside[0])}"
+            return f"turn {index} has a tag inside a word or phrase: {quoted(inside[0])}"
     return None
 
 
@@ -228,6 +229,8 @@ def _unspeakable(script: Script) -> str | None:
             spoken = normalize(turn.text, language)
         except UnspeakableTextError as error:
             return f"turn {index}: {error}"
+        if _letters(without_tags(normalize_tagged(turn.text, language))) not in ("", _letters(spoken)):
+            return f"turn {index} reads otherwise with a tag in its middle: {quoted(turn.text)}"
         if (units := count_units(spoken, language)) > MAX_UNITS[language]:
             return f"turn {index} has {units} words or characters when said out, limit {MAX_UNITS[language]}"
     return None

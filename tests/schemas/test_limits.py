@@ -146,6 +146,7 @@ def test_the_embedded_profile_limits_every_language_and_style_alike():
         ("seconds_per_character", "maximum"),
         ("seconds_per_character", "minimum"),
         ("trailing_silence_s", "maximum"),
+        ("speaker_similarity", "minimum"),
         ("worst_gap", "maximum"),
     }
     assert gated == dict.fromkeys(gated, expected)

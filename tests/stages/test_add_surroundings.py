@@ -58,7 +58,7 @@ def test_the_room_can_be_heard_in_the_audio(make_take: MakeTake) -> None:
     clicked = np.zeros(SAMPLE_RATE, np.int16)
     clicked[0] = 20_000
     place = Surroundings(0.4, -3.0, 90.0, "white")
-    heard = surrounded(clicked, place, make_take().line)
+    heard = surrounded(clicked, place, make_take().line, 7)
     assert decay_s(heard.astype(float)) == pytest.approx(0.4, rel=0.15)
 
 
@@ -69,7 +69,7 @@ def test_noise_lies_as_far_below_the_speech_as_recorded(make_take: MakeTake, noi
     take = make_take()
     silence = np.zeros(2 * SAMPLE_RATE, np.int16)
     clean = np.concatenate([silence, take.samples, silence])
-    heard = surrounded(clean, Surroundings(0.15, -15.0, snr_db, noise), take.line)
+    heard = surrounded(clean, Surroundings(0.15, -15.0, snr_db, noise), take.line, 7)
     clean_powers, powers = (np.mean((one.reshape(-1, BLOCK) / 32768.0) ** 2, axis=1) for one in (clean, heard))
     spoken = powers[clean_powers > clean_powers.max() * 10 ** (-ACTIVE_DB / 10)].mean()
     quiet = powers[: len(silence) // BLOCK].mean()
@@ -93,19 +93,19 @@ def test_a_hum_has_the_harmonics_of_the_mains() -> None:
 def test_length_and_level_stay_and_nothing_clips(make_take: MakeTake) -> None:
     for index in range(12):
         take = make_take(f"d{index}")
-        (heard,) = AddSurroundings(1.0).process([take])
+        (heard,) = AddSurroundings(1.0, 7).process([take])
         assert heard.samples.dtype == np.int16
         assert heard.samples.shape == take.samples.shape
         assert not np.array_equal(heard.samples, take.samples)
         assert level(heard.samples) == pytest.approx(level(take.samples), rel=0.01)
     loud = replace(take, samples=np.resize(np.int16([32767, -32768]), SAMPLE_RATE))
-    (heard,) = AddSurroundings(1.0).process([loud])
+    (heard,) = AddSurroundings(1.0, 7).process([loud])
     assert np.abs(heard.samples.astype(int)).max() <= 0.99 * 32767
 
 
 def test_what_was_added_is_recorded_and_nothing_else_changes(make_take: MakeTake) -> None:
     take = make_take()
-    (heard,) = AddSurroundings(1.0, rt60_s=(0.2, 0.3), snr_db=(15.0, 20.0)).process([take])
+    (heard,) = AddSurroundings(1.0, 7, rt60_s=(0.2, 0.3), snr_db=(15.0, 20.0)).process([take])
     assert replace(heard, samples=take.samples, surroundings=None) == take
     assert heard.surroundings is not None
     assert 0.2 <= heard.surroundings.rt60_s <= 0.3
@@ -116,20 +116,20 @@ def test_what_was_added_is_recorded_and_nothing_else_changes(make_take: MakeTake
 
 def test_assistants_pass_untouched(make_take: MakeTake) -> None:
     takes = [make_take(role="assistant"), make_take("d1", role="assistant")]
-    given = AddSurroundings(1.0).process(takes)
+    given = AddSurroundings(1.0, 7).process(takes)
     assert all(one is other for one, other in zip(given, takes, strict=True))
 
 
 def test_a_user_has_one_room_throughout_a_dialogue_and_another_elsewhere(make_take: MakeTake) -> None:
     turns = [make_take(), make_take(turn_index=2), make_take(turn_index=2, attempt=1), make_take("d1")]
-    places = [take.surroundings for take in AddSurroundings(1.0).process(turns)]
+    places = [take.surroundings for take in AddSurroundings(1.0, 7).process(turns)]
     assert places[0] == places[1] == places[2] != places[3]
 
 
 def test_the_same_take_sounds_the_same_alone_and_in_a_batch(make_take: MakeTake) -> None:
     takes = [make_take(), make_take(turn_index=2), make_take("d1")]
-    together = AddSurroundings(1.0).process(takes)
-    (alone,) = AddSurroundings(1.0).process(takes[1:2])
+    together = AddSurroundings(1.0, 7).process(takes)
+    (alone,) = AddSurroundings(1.0, 7).process(takes[1:2])
     assert np.array_equal(alone.samples, together[1].samples)
     assert not np.array_equal(together[0].samples, together[1].samples)  # the noise goes on
 
@@ -137,11 +137,11 @@ def test_the_same_take_sounds_the_same_alone_and_in_a_batch(make_take: MakeTake)
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_the_share_of_users_is_respected(make_take: MakeTake, share: float) -> None:
     lines = [make_take(f"d{index}").line for index in range(1000)]
-    placed = [AddSurroundings(share).place(line) for line in lines]
+    placed = [AddSurroundings(share, 7).place(line) for line in lines]
     assert np.mean([place is not None for place in placed]) == pytest.approx(share, abs=0.05)
     assert {place.noise for place in placed if place} == (set(NOISES) if share else set())
 
 
 def test_a_clean_user_passes_untouched(make_take: MakeTake) -> None:
     take = make_take()
-    assert AddSurroundings(0.0).process([take])[0] is take
+    assert AddSurroundings(0.0, 7).process([take])[0] is take

@@ -50,6 +50,17 @@ def test_splits_of_role_play_share_no_character(tmp_path: Path) -> None:
     assert len({plan.assistant.character_id for plan in train[:6]}) == 6
 
 
+def test_kinds_share_no_user_across_splits() -> None:
+    """Users have the same ids in both kinds."""
+    owners: dict[str, set[str]] = {}
+    kinds: dict[str, set[str]] = {}
+    for plan in plan_dialogues(load_recipe(Path("workflows/demo.toml"))):
+        owners.setdefault(plan.user.character_id, set()).add(plan.split)
+        kinds.setdefault(plan.user.character_id, set()).add(plan.kind)
+    assert all(len(splits) == 1 for splits in owners.values())
+    assert sum(len(found) == 2 for found in kinds.values()) >= 10
+
+
 def test_role_play_without_worlds_says_what_is_missing(tmp_path: Path) -> None:
     script = {"name": "grammar", "settings": {"grammar": write_grammar(tmp_path)}}
     kinds = {"roleplay": {"dialogues": 9, "languages": {"en": 1}}}

@@ -4,10 +4,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from schemas.take import SAMPLE_RATE, Line, Measures, Samples, Take
+from schemas.take import SAMPLE_RATE, Line, Measures, Samples, Span, Take
 from stages import score_quality
-from stages.backends.silero_activity import FRAME_SAMPLES
-from stages.score_quality import ScoreQuality, clipped_share, count_characters, loudness_lufs, silences_s, snr_db
+from stages.backends.silero_activity import FRAME_S, FRAME_SAMPLES
+from stages.score_quality import (
+    ScoreQuality,
+    clipped_share,
+    count_characters,
+    frames_of,
+    loudness_lufs,
+    silences_s,
+    snr_db,
+)
 
 
 class PeakScorer:
@@ -162,3 +170,11 @@ def test_voice_quality_follows_breath_and_irregular_periods():
     assert breathy["hnr_db"] < clear["hnr_db"] - 5
     assert rough["jitter"] == pytest.approx(0.03 * 2 / np.sqrt(np.pi), rel=0.3)
     assert clear["jitter"] < 0.01
+
+
+def test_a_sigh_before_the_words_is_no_silence() -> None:
+    sigh = Span("[sigh]", 0.3, 1.3)
+    made = frames_of([sigh], 50)
+    assert silences_s(made, 50 * FRAME_S)[0] == pytest.approx(0.3, abs=FRAME_S)
+    assert made.sum() * FRAME_S == pytest.approx(1.0, abs=FRAME_S)
+    assert not frames_of([], 50).any()
