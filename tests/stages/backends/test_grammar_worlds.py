@@ -34,7 +34,7 @@ def test_a_character_speaks_by_its_part_with_tags_deeds_and_thoughts(tmp_path: P
         texts.add(script.turns[-1].text)
         beside.add((script.turns[-1].action, script.turns[-1].thought))
     assert texts == {"By my tail, friend, I never sleeps. [laugh]"}
-    assert beside == {(a, t) for a in ("", "Lifts the lamp") for t in ("", "That friend again")}
+    assert beside == {(a, t) for a in ("", "lifts the lamp") for t in ("", "that friend again")}
 
 
 @pytest.mark.parametrize(
