@@ -44,17 +44,20 @@ def examine(recipe: Recipe | None) -> Iterator[Diagnosis]:
     for capability, name in registry.BACKENDS:
         choice = getattr(chosen, capability)
         named = choice.name == name
-        yield _examine(capability, choice if named else choice.model_validate({"name": name}), named)
+        if named:
+            yield _examine(capability, choice, recipe, named)
+        else:
+            yield _examine(capability, choice.model_validate({"name": name}), None, named)
 
 
-def _examine(capability: str, choice: Any, chosen: bool) -> Diagnosis:
+def _examine(capability: str, choice: Any, recipe: Recipe | None, chosen: bool) -> Diagnosis:
     def found(state: State, words: str) -> Diagnosis:
         return Diagnosis(capability, choice.name, chosen, state, printable(words))
 
     started = time.perf_counter()
     try:
         backend = registry.load(capability, choice)
-        within(PATIENCE_S, lambda: _try(capability, backend))
+        within(PATIENCE_S, lambda: _try(capability, backend, recipe))
     except MissingExtraError as error:
         return found("not installed", str(error))
     except RecipeError as error:
@@ -70,31 +73,38 @@ def _examine(capability: str, choice: Any, chosen: bool) -> Diagnosis:
     return found("answers", f"in {time.perf_counter() - started:.1f} s")
 
 
-def _try(capability: str, backend: Any) -> None:
-    """Ask a back end one small thing. Raises whatever it raises, and ValueError for no answer."""
+def _try(capability: str, backend: Any, recipe: Recipe | None) -> None:
+    """Ask a back end one small thing, or one of each kind. Raises whatever it raises, and ValueError for no answer."""
+    plans = _plans(recipe if capability in PLANNED else None)
     backend.open()
     try:
         if isinstance(backend, Paid):
             backend.probe()
             return
-        (answer,) = TRIALS[capability](backend)
-        if isinstance(answer, Exception):
-            raise answer
+        for _, answer in zip(plans, TRIALS[capability](backend, plans), strict=True):
+            if isinstance(answer, Exception):
+                raise answer
     finally:
         backend.close()
 
 
-def _plan() -> DialoguePlan:
-    kinds = {"conversation": KindPlan(dialogues=1, languages={"en": 1.0})}
-    return plan_dialogues(Recipe.model_validate({"name": "trial", "kinds": kinds, "splits": {"train": 1.0}}))[0]
+def _plans(recipe: Recipe | None) -> list[DialoguePlan]:
+    """A dialogue of each kind of the recipe, with its grammar; of no recipe, a conversation.
+
+    Raises GrammarError where the grammar has nothing for a kind.
+    """
+    if recipe is None:
+        recipe = Recipe(name="trial", kinds={"conversation": KindPlan(dialogues=1)})
+    kinds = {kind: KindPlan(dialogues=1, languages={min(plan.languages): 1.0}) for kind, plan in recipe.kinds.items()}
+    return plan_dialogues(recipe.model_copy(update={"kinds": kinds, "splits": {"train": 1.0}}))
 
 
-def _script() -> Script:
+def _script(plan: DialoguePlan) -> Script:
     turns = (
         Turn(role="user", text="Good morning, how are you?", intent="greet"),
         Turn(role="assistant", text="Very well, thank you.", intent="answer"),
     )
-    return Script(plan=_plan(), topic="trial", turns=turns, writer="doctor")
+    return Script(plan=plan, topic="trial", turns=turns, writer="doctor")
 
 
 def _clip() -> Any:
@@ -102,21 +112,24 @@ def _clip() -> Any:
     return generator("trial").normal(0, 3000, SAMPLE_RATE).astype(np.int16)
 
 
-def _speak(backend: Any) -> Any:
-    script = _script()
+def _speak(backend: Any, plans: list[DialoguePlan]) -> Any:
+    script = _script(plans[0])
     turn, character = script.turns[0], script.plan.user
     spoken = "good morning, how are you?"
     line = Line("trial", 0, 0, 0, "conversation", "en", turn, spoken, character, backend.design(character))
     return backend.synthesize([line])
 
 
-TRIALS: dict[str, Callable[[Any], Any]] = {
-    "script": lambda backend: backend.write([_plan()]),
-    "script_judge": lambda backend: backend.judge([_script()]),
+PLANNED = ("script", "script_judge")
+"""Capabilities that are tried on dialogues as the recipe plans them; the others on a conversation, or on a clip."""
+
+TRIALS: dict[str, Callable[[Any, list[DialoguePlan]], Any]] = {
+    "script": lambda backend, plans: backend.write(plans),
+    "script_judge": lambda backend, plans: backend.judge([_script(plan) for plan in plans]),
     "speech": _speak,
-    "transcription": lambda backend: backend.transcribe([_clip()], ["good morning"], ["en"]),
-    "quality": lambda backend: backend.score([_clip()]),
-    "speaker": lambda backend: backend.embed([_clip()]),
-    "codec": lambda backend: backend.encode([_clip()]),
+    "transcription": lambda backend, _: backend.transcribe([_clip()], ["good morning"], ["en"]),
+    "quality": lambda backend, _: backend.score([_clip()]),
+    "speaker": lambda backend, _: backend.embed([_clip()]),
+    "codec": lambda backend, _: backend.encode([_clip()]),
 }
-"""Capability -> one small request; gives a list of one answer."""
+"""Capability -> one small request; gives a list of one answer, or of one a plan."""

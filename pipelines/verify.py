@@ -12,7 +12,7 @@ from pipelines.books import open_accounts
 from pipelines.card import card_faults, split_of
 from pipelines.manifests import Manifest
 from pipelines.stage_table import backend_of
-from pipelines.verify_rows import check_audio, check_codes, check_decoding
+from pipelines.verify_rows import check_audio, check_codes, check_decoding, check_speaker, check_surroundings
 from pipelines.verify_work import verify_work
 from pipelines.work_folder import is_work_folder
 from schemas.columns import table_features
@@ -77,15 +77,16 @@ class _Tally:
     def __init__(self) -> None:
         self.amounts: Counter[tuple[str, str, str]] = Counter()
         self.splits: dict[str, set[str]] = {}
+        self.widths: set[int] = set()
 
     def dialogue(self, row: dict[str, Any]) -> None:
         self.amounts[_key(row), "dialogues", "accepted"] += 1
-        people = row["characters"]
-        pair = f"{row['scene']} with {people['assistant']['character_id']}"
-        for what in (pair, people["user"]["character_id"]):
+        for what in _cut_by(row):
             self.splits.setdefault(what, set()).add(row["split"])
+        self.widths |= {len(who["speaker_vector"]) for who in row["characters"].values()}
 
     def performed(self, row: dict[str, Any], status: str) -> None:
+        self.widths.add(len(row["character"]["speaker_vector"]))
         self.amounts[_key(row), "takes", status] += 1
         self.amounts[_key(row), "seconds", status] += row["duration_s"]
         if status == "accepted":
@@ -102,7 +103,16 @@ class _Tally:
         for what, splits in self.splits.items():
             if len(splits) > 1:
                 wrong.append(f"splits are not disjoint: {what} is in {' and '.join(sorted(splits))}")
+        if len(self.widths) > 1:
+            wrong.append(f"speaker vectors have widths {', '.join(str(width) for width in sorted(self.widths))}")
         return wrong
+
+
+def _cut_by(row: dict[str, Any]) -> Iterator[str]:
+    """What no other split may hold: of role-play the character, of other kinds scene and assistant; and the user."""
+    assistant = row["characters"]["assistant"]["character_id"]
+    yield assistant if row["kind"] == "roleplay" else f"{row['scene']} with {assistant}"
+    yield row["characters"]["user"]["character_id"]
 
 
 def _key(row: dict[str, Any]) -> str:
@@ -143,12 +153,17 @@ def _check_row(
         yield f"belongs to split '{row['split']}'"
     if table == "dialogues":
         tally.dialogue(row)
+        for character in row["characters"].values():
+            yield from check_speaker(character)
         for turn in row["turns"]:
             yield from check_codes(turn["codes"], turn["duration_s"], manifest["codec"])
+            yield from check_surroundings(turn)
     elif row["audio"] is not None and row["audio"]["bytes"] is not None:
         tally.performed(row, "accepted" if table == "utterances" else "rejected")
         yield from check_audio(row)
         yield from check_codes(row["codes"], row["duration_s"], manifest["codec"])
+        yield from check_speaker(row["character"])
+        yield from check_surroundings(row)
         if codec is not None and table == "utterances":
             yield from check_decoding(row, codec)
     elif table == "utterances":

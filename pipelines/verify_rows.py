@@ -1,4 +1,5 @@
-"""What `troupe verify` asks of a row, wherever it stands: do audio and codes open, and last as long as it says?"""
+"""What `troupe verify` asks of a row, wherever it stands: do audio and codes open, and last as long as it says? Is the
+speaker's vector one, and who is in a room?"""
 
 import io
 import math
@@ -12,6 +13,7 @@ from pipelines.manifests import Manifest
 from schemas.take import SAMPLE_RATE
 
 DURATION_SLACK_S = 0.5 / SAMPLE_RATE
+NORM_TOLERANCE = 1e-3
 
 
 def check_audio(row: dict[str, Any]) -> Iterator[str]:
@@ -43,3 +45,16 @@ def check_decoding(row: dict[str, Any], codec: Any) -> Iterator[str]:
         yield f"{row['take_id']}: its codes decode to {seconds:.2f} s, its audio lasts {row['duration_s']:.2f} s"
     elif not np.any(samples):
         yield f"{row['take_id']}: its codes decode to silence"
+
+
+def check_speaker(character: dict[str, Any]) -> Iterator[str]:
+    """`character`: the columns of one who has been performed."""
+    norm = float(np.linalg.norm(np.asarray(character["speaker_vector"], dtype=np.float64)))
+    if not abs(norm - 1) <= NORM_TOLERANCE:  # false for NaN too
+        yield f"the speaker vector of {character['character_id']} has length {norm:.4g}, not 1"
+
+
+def check_surroundings(turn: dict[str, Any]) -> Iterator[str]:
+    """`turn`: a take, or a turn of a dialogue."""
+    if turn["surroundings"] is not None and turn["role"] != "user":
+        yield f"{turn['utterance_id']}: has surroundings, which only users have"

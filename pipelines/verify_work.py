@@ -10,7 +10,7 @@ from pipelines.answers import spent
 from pipelines.manifests import Manifest, checked_bytes, manifest_of, read_manifest, script_chunk, take_chunk
 from pipelines.script_chunks import STATUSES, read_scripts
 from pipelines.shape import shape_digest
-from pipelines.verify_rows import check_audio, check_codes
+from pipelines.verify_rows import check_audio, check_codes, check_speaker, check_surroundings
 from pipelines.work_folder import RECIPE
 from schemas.columns import utterance_features
 from schemas.errors import DamagedError
@@ -86,7 +86,8 @@ def _take_faults(chunk: str, manifest: Manifest, tick: Callable[[int], None]) ->
         yield f"its {len(rows)} rows are not those that its manifest lists: build --restart perform"
         return
     for number, row in enumerate(rows):
-        for fault in (*check_audio(row), *check_codes(row["codes"], row["duration_s"], manifest["codec"])):
+        codes = check_codes(row["codes"], row["duration_s"], manifest["codec"])
+        for fault in (*check_audio(row), *codes, *check_speaker(row["character"]), *check_surroundings(row)):
             yield f"row {number}: {fault}"
     tick(len(rows))
 

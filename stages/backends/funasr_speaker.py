@@ -32,8 +32,9 @@ class FunasrSpeaker:
     width = 192
 
     def __init__(self, model: str, revision: str = REVISION) -> None:
-        self._model_name = model
-        self._revision = revision
+        """Raises RecipeError for a setting that is no text: a recipe may hold a number there."""
+        self._model_name = _text("model", model)
+        self._revision = _text("revision", revision)
         self._model: Any = None
 
     @property
@@ -90,6 +91,12 @@ class FunasrSpeaker:
             f"run `modelscope download --model {MODEL} --revision {REVISION} --local_dir DIR`, and set "
             f"backends.speaker.settings.model to DIR."
         )
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise RecipeError(f"'settings.{name}' of the back end 'campplus' is not a text: mend it in the recipe.")
+    return value
 
 
 def chunks(clip: Samples) -> list[Any]:

@@ -3,13 +3,29 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from schemas.errors import GrammarError
+from stages.backends import grammar_shapes as shapes
 from stages.backends.grammar_records import Entry, Intent, Mood, Scene, Topic, Weights
+from stages.backends.grammar_shapes import Shape, Shapes, check_table, fail
 from stages.backends.grammar_template import ANY, Rule, Template, parse_template
 
-INTENT_KEYS = {"role", "needs", "gives", "may", "when", "next", "ends", "cuts_in", "says", "does", "thinks"}
+_FILE: Shapes = dict.fromkeys(("scenes", "slots", "lexicon", "rules", "intents"), shapes.TABLE)
+_SCENE: Shapes = {"setting": shapes.TEXT, "start": shapes.START}
+_SCENE_MORE: Shapes = {"where": shapes.CONDITIONS, "cast": shapes.CASES}
+_INTENT: Shapes = {"role": shapes.ROLE, "says": shapes.SOME}
+_INTENT_MORE: Shapes = {
+    "needs": shapes.LIST,
+    "gives": shapes.LIST,
+    "may": shapes.LIST,
+    "when": shapes.CASES,
+    "next": shapes.WEIGHTED,
+    "ends": shapes.FLAG,
+    "cuts_in": shapes.CHANCE,
+    "does": shapes.LIST,
+    "thinks": shapes.LIST,
+}
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -17,7 +33,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise GrammarError(f"{path} cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GrammarError(f"{path} is not TOML: {error}.") from error
 
 
@@ -28,18 +44,20 @@ def mood_of(entry: Mapping[str, Any]) -> Mood:
 class TopicReader:
     """Turns one TOML file into records."""
 
-    def __init__(self, path: Path, moods: Mapping[str, Mood], *more: str) -> None:
-        """`more`: keys of the file besides a topic's."""
+    needed: ClassVar[Shapes] = {}
+    """Keys that such a file has besides a topic's."""
+
+    def __init__(self, path: Path, moods: Mapping[str, Mood]) -> None:
         self.path = path
         self.moods = moods
         self.data = read_toml(path)
-        self.only("(top level)", self.data, {"scenes", "slots", "lexicon", "rules", "intents", *more})
+        check_table(path, "", self.data, self.needed, _FILE)
 
     def topic(self, common: "TopicReader", lengths: Weights, assistant: tuple[Entry, ...]) -> Topic:
         return Topic(
             name=self.path.stem,
             scenes={name: self._scene(name, entry) for name, entry in self.data.get("scenes", {}).items()},
-            slots=common.data.get("slots", {}) | self.data.get("slots", {}),
+            slots=common.slots() | self.slots(),
             lexicon=common.lexicon() | self.lexicon(),
             rules=common.rules() | self.rules(),
             intents=common.intents() | self.intents(),
@@ -48,12 +66,16 @@ class TopicReader:
             moods=frozenset(self.moods),
         )
 
+    def slots(self) -> dict[str, str]:
+        return self._table("slots", shapes.TEXT)
+
     def lexicon(self) -> dict[str, tuple[Entry, ...]]:
-        return {name: tuple(_entry(entry) for entry in entries) for name, entries in self._table("lexicon").items()}
+        table = self._table("lexicon", shapes.LEXICON)
+        return {name: tuple(_entry(entry) for entry in entries) for name, entries in table.items()}
 
     def rules(self) -> dict[str, Rule]:
         rules: dict[str, Rule] = {}
-        for name, body in self._table("rules").items():
+        for name, body in self._table("rules", shapes.RULE).items():
             variants = body if isinstance(body, dict) else {ANY: body}
             rules[name] = {
                 variant: tuple(self._template(f"rules.{name}.{key}", source) for source in sources)
@@ -63,14 +85,15 @@ class TopicReader:
         return rules
 
     def intents(self) -> dict[str, Intent]:
-        return {name: self._intent(name, body) for name, body in self._table("intents").items()}
+        return {name: self._intent(name, body) for name, body in self._table("intents", shapes.TABLE).items()}
 
-    def _table(self, name: str) -> dict[str, Any]:
+    def _table(self, name: str, shape: Shape) -> dict[str, Any]:
         table: dict[str, Any] = self.data.get(name, {})
+        check_table(self.path, name, table, {}, dict.fromkeys(table, shape))
         return table
 
     def _scene(self, name: str, body: Mapping[str, Any]) -> Scene:
-        self.only(f"scenes.{name}", body, {"setting", "start", "where", "cast"})
+        check_table(self.path, f"scenes.{name}", body, _SCENE, _SCENE_MORE)
         where = {
             slot: {attribute: values_of(values) for attribute, values in conditions.items()}
             for slot, conditions in body.get("where", {}).items()
@@ -80,7 +103,8 @@ class TopicReader:
 
     def _intent(self, name: str, body: Mapping[str, Any]) -> Intent:
         key = f"intents.{name}"
-        self.only(key, body, INTENT_KEYS)
+        check_table(self.path, key, body, _INTENT, _INTENT_MORE)
+        check_table(self.path, f"{key}.says", body["says"], {}, dict.fromkeys(body["says"], shapes.FILLED))
         says: dict[str, tuple[Template, ...]] = {}
         for moods, sources in body["says"].items():
             templates = tuple(self._template(f"{key}.says.{moods}", source) for source in sources)
@@ -110,12 +134,8 @@ class TopicReader:
         except ValueError as error:
             self.fail(key, f"{error} in '{source}'")
 
-    def only(self, key: str, body: Mapping[str, Any], known: set[str]) -> None:
-        if unknown := sorted(set(body) - known):
-            self.fail(key, f"unknown key '{unknown[0]}'; use one of: {', '.join(sorted(known))}")
-
     def fail(self, key: str, problem: str) -> NoReturn:
-        raise GrammarError(f"{self.path}: {key}: {problem}.")
+        fail(self.path, key, problem)
 
 
 def _entry(entry: str | Mapping[str, Any]) -> Entry:

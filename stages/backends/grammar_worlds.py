@@ -8,9 +8,11 @@ from typing import Any, get_args
 
 from schemas.errors import GrammarError
 from schemas.script import Age, Character, Gender
+from stages.backends import grammar_shapes as shapes
 from stages.backends.grammar_checks import check_topic
 from stages.backends.grammar_reader import TopicReader, read_toml
 from stages.backends.grammar_records import Entry, Mood, Part, Relation, Trait, Weights, World
+from stages.backends.grammar_shapes import Shapes, check_table, fail
 from stages.backends.grammar_template import ANY, TAG_RULES
 
 AGES: tuple[Age, ...] = get_args(Age)
@@ -19,11 +21,25 @@ LENGTHS: Weights = (("2", 0.06), ("4", 0.24), ("6", 0.3), ("8", 0.24), ("10", 0.
 """How many turns a role-play has, back-channels apart."""
 
 TRAITS = ("personality", "temperament", "timbre")
-_PART_KEYS = {
-    "identities", "ages", "genders", "species", "names", "backgrounds", "me", "relations", "poles",
-}  # fmt: skip
-_RELATION_KEYS = {"text", "you", "title"}
-_TRAIT_KEYS = {"text", "poles", "ages", "genders", "worlds"}
+_TRAITS: Shapes = dict.fromkeys(TRAITS, shapes.ENTRIES)
+_WORLD: Shapes = {
+    "title": shapes.TEXT,
+    "origins": shapes.FILLED,
+    "names": shapes.VARIANTS,
+    "parts": shapes.TABLES,
+    "relations": shapes.TABLES,
+}
+_PART: Shapes = {"identities": shapes.FILLED, "ages": shapes.FILLED, "backgrounds": shapes.FILLED}
+_PART_MORE: Shapes = {
+    "genders": shapes.FILLED,
+    "species": shapes.TEXT,
+    "names": shapes.VARIANTS,
+    "me": shapes.VARIANTS,
+    "relations": shapes.FILLED,
+    "poles": shapes.LIST,
+}
+_RELATION: Shapes = {"text": shapes.VALUES, "you": shapes.VARIANTS, "title": shapes.VARIANTS}
+_TRAIT_MORE: Shapes = {"poles": shapes.LIST, "ages": shapes.FILLED, "genders": shapes.FILLED, "worlds": shapes.FILLED}
 _AXIS_SIGNS = "+-"
 
 
@@ -40,18 +56,19 @@ def read_traits(folder: Path, worlds: Mapping[str, World]) -> dict[str, tuple[Tr
     """The words of `traits.toml`, list by list. Raises GrammarError where one names an age or a world wrongly."""
     path = folder / "traits.toml"
     table = read_toml(path)
+    check_table(path, "", table, _TRAITS, {})
     return {name: tuple(_trait(path, f"{name}[{i}]", e, worlds) for i, e in enumerate(table[name])) for name in TRAITS}
 
 
 def _trait(path: Path, key: str, entry: Mapping[str, Any], worlds: Mapping[str, World]) -> Trait:
-    _only(path, key, entry, _TRAIT_KEYS)
+    check_table(path, key, entry, {"text": shapes.TEXT}, _TRAIT_MORE)
     chosen = {
         name: frozenset(entry.get(name, known))
         for name, known in (("ages", AGES), ("genders", GENDERS), ("worlds", worlds))
     }
     for name, known in (("ages", AGES), ("genders", GENDERS), ("worlds", tuple(worlds))):
         if unknown := sorted(chosen[name] - set(known)):
-            raise GrammarError(f"{path}: {key}.{name}: '{unknown[0]}' is unknown; use one of: {', '.join(known)}.")
+            fail(path, f"{key}.{name}", f"'{unknown[0]}' is unknown; use one of: {', '.join(known)}")
     return Trait(entry["text"], _poles(path, key, entry), **chosen)
 
 
@@ -59,29 +76,20 @@ def _poles(path: Path, key: str, entry: Mapping[str, Any]) -> frozenset[str]:
     poles: list[str] = entry.get("poles", [])
     for pole in poles:
         if pole[:1] not in _AXIS_SIGNS or not pole[1:].isidentifier():
-            raise GrammarError(f"{path}: {key}.poles: '{pole}' is no pole: write '+' or '-' and an axis, as '+energy'.")
+            fail(path, f"{key}.poles", f"'{pole}' is no pole: write '+' or '-' and an axis, as '+energy'")
     return frozenset(poles)
-
-
-def _only(path: Path, key: str, body: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := sorted(set(body) - known):
-        raise GrammarError(f"{path}: {key}: unknown key '{unknown[0]}'; use one of: {', '.join(sorted(known))}.")
 
 
 class _WorldReader(TopicReader):
     """Turns one world's file into records."""
 
-    def __init__(self, path: Path, moods: Mapping[str, Mood]) -> None:
-        super().__init__(path, moods, "title", "origins", "names", "parts", "relations")
+    needed = _WORLD
 
     def world(self, common: TopicReader) -> World:
-        for key in ("title", "origins", "names", "parts", "relations"):
-            if not self.data.get(key):
-                self.fail(key, "is missing")
         relations = {name: self._relation(name, body) for name, body in self.data["relations"].items()}
         parts = {name: self._part(name, body, relations) for name, body in self.data["parts"].items()}
         cast = tuple(
-            role_entry(part, relations[relation], age, gender)
+            self._cast_entry(part, relations[relation], age, gender)
             for part in parts.values()
             for relation, age, gender in product(part.relations, part.ages, part.genders)
         )
@@ -91,12 +99,25 @@ class _WorldReader(TopicReader):
         return World(topic, self.data["title"], tuple(self.data["origins"]), parts, relations)
 
     def _relation(self, name: str, body: Mapping[str, Any]) -> Relation:
-        self.only(f"relations.{name}", body, _RELATION_KEYS)
-        return Relation(name, _list(body["text"]), _variants(body["you"]), _variants(body["title"]))
+        key = f"relations.{name}"
+        check_table(self.path, key, body, _RELATION, {})
+        relation = Relation(name, _list(body["text"]), _variants(body["you"]), _variants(body["title"]))
+        for age, gender in product(AGES, GENDERS):
+            if not _you(relation, age, gender):
+                self.fail(f"{key}.you", f"there is nothing for a user who is {age} and {gender}")
+        return relation
+
+    def _cast_entry(self, part: Part, relation: Relation, age: Age, gender: Gender) -> Entry:
+        entry, key = role_entry(part, relation, age, gender), f"parts.{part.name}"
+        places = (("text", f"{key}.names"), ("me", f"{key}.me"), ("title", f"relations.{relation.name}.title"))
+        for attribute, place in places:
+            if not entry[attribute]:
+                self.fail(place, f"there is nothing for '{part.name}' who is {age} and {gender}")
+        return entry
 
     def _part(self, name: str, body: Mapping[str, Any], relations: Mapping[str, Relation]) -> Part:
         key = f"parts.{name}"
-        self.only(key, body, _PART_KEYS)
+        check_table(self.path, key, body, _PART, _PART_MORE)
         for relation in body.get("relations", ()):
             if relation not in relations:
                 self.fail(f"{key}.relations", f"there is no relation '{relation}'")
@@ -134,7 +155,11 @@ def pick(variants: Mapping[str, tuple[str, ...]], *keys: str) -> tuple[str, ...]
 
 def address(relation: Relation, user: Character) -> tuple[str, ...]:
     """How a character so related addresses the user."""
-    return pick(relation.you, f"{user.age} {user.gender}", user.age, user.gender)
+    return _you(relation, user.age, user.gender)
+
+
+def _you(relation: Relation, age: Age, gender: Gender) -> tuple[str, ...]:
+    return pick(relation.you, f"{age} {gender}", age, gender)
 
 
 def role_entry(part: Part, relation: Relation, age: Age, gender: Gender) -> Entry:

@@ -3,18 +3,25 @@ its dialogues."""
 
 import threading
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.roleplay import Profile
 from schemas.script import Character
 from schemas.seeds import derive_seed
 from stages.backends.openai_chat import ChatClient, Message
+from stages.backends.openai_completion import Completion
 from stages.backends.openai_dialogue import asked, one_line
 from stages.backends.openai_places import Places
 from stages.backends.openai_prompts import Prompts
 from stages.backends.openai_question import Question
+from stages.backends.openai_schema import Form
 from stages.backends.protocols import Usage
 from stages.backends.roleplay_rules import PHRASES, PROFILE_UNITS, unfit_profile
+
+PROFILE_TRIES = 3
+"""So many seeds a character is asked for with, one after the other, until one gives a profile: without it, none of the
+character's dialogues can be written."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,13 @@ class Portrait:
 class Profiles:
     """The portraits of characters, for many threads: who asks for one that is on its way waits for it.
 
-    What is asked depends on the brief alone. A failure is nobody's but the asker's: the next one asks again. Processes
-    that write at the same time share a portrait as soon as its answer is kept.
+    What is asked depends on the brief alone. A failure is nobody's but the asker's: the next one asks again, and finds
+    the same answers where they are kept, until somebody retries. Processes that write at the same time share a
+    portrait as soon as its answer is kept.
     """
 
     def __init__(self, client: ChatClient, prompts: Prompts, places: Places) -> None:
+        self._client, self._prompts = client, prompts
         self._question = Question("profile", Profile, client, prompts)
         self._contradictions = prompts.lists("profile/contradictions")
         self._places = places
@@ -42,7 +51,7 @@ class Profiles:
         self._unclaimed: dict[Character, Usage] = {}
 
     def portrait(self, brief: Character) -> Portrait:
-        """Raises ValueError where two answers were of no use."""
+        """Raises ValueError where two answers of each of PROFILE_TRIES seeds were of no use."""
         with self._lock:
             turn = self._turns[brief]
         with turn:
@@ -66,8 +75,43 @@ class Profiles:
             told = tidy.model_dump(exclude={"manner"})
             return Portrait(brief.model_copy(update=told), tidy.manner)
 
-        seed = derive_seed("profile", brief.character_id)
-        return self._question.ask(brief.language, self.messages(brief), seed, portrait)
+        sitting = _Sitting(self._client)
+        question = Question("profile", Profile, sitting, self._prompts)
+        messages, seed = self.messages(brief), derive_seed("profile", brief.character_id)
+        for number in range(PROFILE_TRIES):
+            try:
+                made, _ = question.ask(brief.language, messages, seed + number, portrait)
+                return made, sitting.usage
+            except ValueError as error:
+                problem = str(error)
+        sitting.give_up()
+        raise ValueError(f"{PROFILE_TRIES} tries gave no profile; the last: {problem}")
+
+
+class _Sitting(ChatClient):
+    """The client while one portrait is made: adds up what all its answers cost, and disowns none until `give_up`.
+
+    After a try that came off, those before it must stay: who retries other failures would ask them anew, and might get
+    another character than earlier dialogues have.
+    """
+
+    def __init__(self, client: ChatClient) -> None:
+        self.model = client.model
+        self.usage = Usage()
+        self._client = client
+        self._unfit: list[tuple[Sequence[Message], Form, int]] = []
+
+    def ask(self, messages: Sequence[Message], form: Form, seed: int) -> Completion:
+        completion = self._client.ask(messages, form, seed)
+        self.usage += completion.usage
+        return completion
+
+    def disown(self, messages: Sequence[Message], form: Form, seed: int) -> None:
+        self._unfit.append((messages, form, seed))
+
+    def give_up(self) -> None:
+        for messages, form, seed in self._unfit:
+            self._client.disown(messages, form, seed)
 
 
 def _tidied(profile: Profile) -> Profile:

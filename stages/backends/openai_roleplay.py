@@ -15,7 +15,8 @@ from stages.backends.rules_judge import TURNS, broken_rule
 
 class RoleplayWriter:
     """The character and the bare setting come from the plan; what makes scenes of the same setting differ, from its
-    seed. A step that fails twice fails this dialogue alone."""
+    seed. A staging or a dialogue that fails twice fails this dialogue alone; without a profile, all dialogues of the
+    character fail."""
 
     def __init__(self, writer: str, client: ChatClient, prompts: Prompts, places: Places) -> None:
         self._writer = writer

@@ -12,6 +12,7 @@ from stages.backends import registry
 from tests import fakes
 from tests.chat_server import ChatServer
 from tests.pipelines.conftest import fake_recipe
+from tests.stages.backends.small_grammar import write_grammar, write_world
 
 
 def diagnoses(recipe: Recipe | None = None) -> dict[tuple[str, str], Diagnosis]:
@@ -31,7 +32,7 @@ def only(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_every_embedded_back_end_answers() -> None:
     chosen = [one for one in examine(None) if one.chosen]
-    assert len(chosen) == 6
+    assert len(chosen) == 7
     assert {one.state for one in chosen} == {"answers"}, [str(one) for one in chosen]
 
 
@@ -76,3 +77,38 @@ def test_an_endpoint_is_asked_one_word(only: Any, monkeypatch: pytest.MonkeyPatc
     unset = diagnoses(hosted)["script", "openai"]
     assert unset.state == "not configured"
     assert "OPENAI_API_KEY" in unset.words
+
+
+def recipe_of(grammar: str, *kinds: str, language: str = "en") -> Recipe:
+    """On the embedded writer and judge, with the grammar of a folder."""
+    chosen = {"script": {"name": "grammar", "settings": {"grammar": grammar}}, "script_judge": "rules"}
+    plans = {kind: {"dialogues": 100, "languages": {language: 1.0}} for kind in kinds}
+    return fake_recipe(kinds=plans, backends=fakes.BACKENDS | chosen)
+
+
+SCRIPTS = (("script", "grammar"), ("script_judge", "rules"))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_scenes_tried_are_those_of_the_recipe_s_own_grammar(only: Any, tmp_path: Path, language: str) -> None:
+    only(*SCRIPTS)
+    found = diagnoses(recipe_of(write_world(tmp_path), "conversation", "roleplay", language=language))
+    assert [(one.chosen, one.state) for one in found.values()] == [(True, "answers")] * 2
+
+
+def test_a_grammar_without_worlds_is_named_where_the_recipe_has_role_play(only: Any, tmp_path: Path) -> None:
+    only(*SCRIPTS)
+    grammar = write_grammar(tmp_path)
+    assert diagnoses(recipe_of(grammar, "conversation"))["script", "grammar"].state == "answers"
+    found = diagnoses(recipe_of(grammar, "conversation", "roleplay"))["script", "grammar"]
+    assert found.state == "broken"
+    assert found.words == f"{tmp_path}/en/worlds holds no world, and role-play needs one for 'en'."
+
+
+def test_a_back_end_that_the_recipe_does_not_name_is_tried_on_the_bundled_grammar(only: Any, tmp_path: Path) -> None:
+    only(("script", "fake"), ("script", "grammar"))
+    recipe = fake_recipe(kinds={"roleplay": {"dialogues": 4}}, backends=fakes.BACKENDS)
+    assert {one.state for one in diagnoses(recipe).values()} == {"answers"}
+    openai = {"name": "openai", "settings": {"model": "m", "grammar": write_grammar(tmp_path)}}
+    elsewhere = diagnoses(fake_recipe(backends=fakes.BACKENDS | {"script": openai}))["script", "grammar"]
+    assert (elsewhere.chosen, elsewhere.state) == (False, "answers")

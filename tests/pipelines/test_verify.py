@@ -10,10 +10,12 @@ import pyarrow as pa
 import pytest
 
 from pipelines import files
+from pipelines.build import Build
 from pipelines.card import write_card
 from pipelines.verify import verify
 from schemas.errors import FolderError
 from tests import fakes
+from tests.pipelines.conftest import fake_recipe
 from tests.pipelines.test_damage import build
 
 
@@ -29,6 +31,26 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of role-play."""
+    folder = tmp_path_factory.mktemp("played")
+    recipe = fake_recipe(
+        kinds={"roleplay": {"dialogues": 6, "languages": {"en": 1}, "user_voices": 4, "assistant_voices": 4}},
+        splits={"train": 0.5, "test": 0.5},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        fakes.install(patch)
+        Build(recipe, out=str(folder / "corpus"), work=str(folder / "corpus.work"), workers=0).run()
+    return folder
+
+
+def rows_of(shard: Path) -> list[dict[str, Any]]:
+    with pa.ipc.open_stream(shard.read_bytes()) as reader:
+        rows: list[dict[str, Any]] = reader.read_all().to_pylist()
+    return rows
 
 
 def rewrite(path: Path, manifest: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
@@ -66,12 +88,33 @@ def drop_row(rows: list[dict[str, Any]]) -> None:
     del rows[1]
 
 
+def stretch_vector(rows: list[dict[str, Any]]) -> None:
+    rows[1]["character"]["speaker_vector"] = [0.6] * 4
+
+
+def spoil_vector(rows: list[dict[str, Any]]) -> None:
+    rows[1]["character"]["speaker_vector"][2] = float("nan")
+
+
+def lose_vector(rows: list[dict[str, Any]]) -> None:
+    rows[1]["character"]["speaker_vector"] = []
+
+
+def put_assistant_into_a_room(rows: list[dict[str, Any]]) -> None:
+    rows[1]["role"] = "assistant"
+    rows[1]["surroundings"] = {"rt60_s": 0.2, "wet_db": -12.0, "snr_db": 15.0, "noise": "pink"}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (cut_audio, ["row 1: conversation-", "audio does not open"]),
         (lengthen, ["row 1: conversation-", "audio lasts 1.500 s at 24000 Hz, its row says 9.0"]),
         (wrong_code, ["row 1: a code is 5000, not below 1024"]),
+        (stretch_vector, ["row 1: the speaker vector of en-", "has length 1.2, not 1"]),
+        (spoil_vector, ["row 1: the speaker vector of en-", "has length nan, not 1"]),
+        (lose_vector, ["row 1: the speaker vector of en-", "has length 0, not 1"]),
+        (put_assistant_into_a_room, ["row 1: conversation-", "has surroundings, which only users have"]),
     ],
 )
 @pytest.mark.parametrize("where", ["corpus", "work"])
@@ -87,6 +130,7 @@ def test_a_row_that_does_not_hold_what_it_says_is_named(
         rewrite_chunk(chunk, change)
         found = verify(str(copy / "corpus.work"))
     name = "utterances/train-00000-of-00001.arrow" if where == "corpus" else "chunk-00001.arrow"
+    assert found
     assert all(name in fault for fault in found)
     assert all(any(word in fault for fault in found) for word in words), found
 
@@ -122,6 +166,51 @@ def test_books_that_disagree_with_the_shards_are_named(copy: Path) -> None:
     manifest["books"]["conversation en"]["turns"].update(written=9)
     files.write_sealed(path, manifest)
     assert verify(str(copy / "corpus"))[0].startswith("manifest.json: the books do not close: conversation en, turns")
+
+
+def leak(folder: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> list[str]:
+    """What `verify` says after `change` was given the first dialogue of train and the first of test."""
+    train, test = (folder / "corpus" / "dialogues" / f"{split}-00000-of-00001.arrow" for split in ("train", "test"))
+    rewrite(train, folder / "corpus" / "manifest.json", lambda rows: change(rows[0], rows_of(test)[0]))
+    return verify(str(folder / "corpus"))
+
+
+def test_a_scene_with_its_assistant_is_in_one_split_of_conversation(copy: Path) -> None:
+    def share(row: dict[str, Any], other: dict[str, Any]) -> None:
+        row["characters"]["assistant"] = other["characters"]["assistant"]
+
+    assert leak(copy, share) == []  # in another scene
+    other = rows_of(copy / "corpus" / "dialogues" / "test-00000-of-00001.arrow")[0]
+    pair = f"{other['scene']} with {other['characters']['assistant']['character_id']}"
+    found = leak(copy, lambda row, other: row.update(scene=other["scene"]))
+    assert found == [f"splits are not disjoint: {pair} is in test and train"]
+
+
+def test_a_character_is_in_one_split_of_role_play(played: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(played, tmp_path / "copy"))
+    assert leak(folder, lambda row, other: row.update(scene=other["scene"])) == []
+    character = rows_of(folder / "corpus" / "dialogues" / "test-00000-of-00001.arrow")[0]["characters"]["assistant"]
+
+    def share(row: dict[str, Any], other: dict[str, Any]) -> None:
+        row["scene"] = "elsewhere"
+        row["characters"]["assistant"] = other["characters"]["assistant"]
+
+    assert leak(folder, share) == [f"splits are not disjoint: {character['character_id']} is in test and train"]
+
+
+@pytest.mark.parametrize("corpus", ["whole", "played"])
+def test_a_user_is_in_one_split(corpus: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(request.getfixturevalue(corpus), tmp_path / "copy"))
+    user = rows_of(folder / "corpus" / "dialogues" / "test-00000-of-00001.arrow")[0]["characters"]["user"]
+    found = leak(folder, lambda row, other: row["characters"].update(user=other["characters"]["user"]))
+    assert found == [f"splits are not disjoint: {user['character_id']} is in test and train"]
+
+
+def test_speaker_vectors_of_another_width_are_named(copy: Path) -> None:
+    def narrow(row: dict[str, Any], other: dict[str, Any]) -> None:
+        row["characters"]["user"]["speaker_vector"] = [0.6, 0.8]
+
+    assert leak(copy, narrow) == ["speaker vectors have widths 2, 4"]
 
 
 def test_a_stranger_among_the_shards_is_named(copy: Path) -> None:

@@ -10,8 +10,10 @@ import soxr
 import torch
 
 from schemas.errors import RecipeError
+from schemas.recipe import BackendChoice, Setting
 from schemas.take import SAMPLE_RATE, Samples
 from stages.backends.funasr_speaker import MODEL, FunasrSpeaker, chunks
+from stages.backends.registry import load
 from tests.stages.backends.campplus_model import WEIGHTS, write_campplus
 
 
@@ -92,3 +94,13 @@ def test_a_missing_model_names_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "empty").mkdir()
     with pytest.raises(RecipeError, match=r"'empty' .*modelscope download .* --local_dir DIR.*settings\.model to DIR"):
         FunasrSpeaker("empty").open()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("model", {"model": 5}), ("model", {"model": " "}), ("revision", {"model": MODEL, "revision": True})],
+)
+def test_a_setting_that_is_no_text_is_named(name: str, settings: dict[str, Setting]) -> None:
+    with pytest.raises(RecipeError) as error:
+        load("speaker", BackendChoice(name="campplus", settings=settings))
+    assert str(error.value) == (f"'settings.{name}' of the back end 'campplus' is not a text: mend it in the recipe.")

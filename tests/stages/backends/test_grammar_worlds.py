@@ -66,6 +66,75 @@ def test_mistakes_in_a_world_name_file_and_key(tmp_path: Path, old: str, new: st
     assert problem in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('identities = ["a captain"]\n', "", "parts.captain.identities: is missing."),
+        ('backgrounds = ["Lost a ship once"]\n', "", "parts.captain.backgrounds: is missing."),
+        ('ages = ["elderly"]\n', "", "parts.captain.ages: is missing."),
+        ('ages = ["elderly"]', "ages = []", "parts.captain.ages: must be a list of texts, not empty."),
+        (
+            'identities = ["a captain"]',
+            "identities = []",
+            "parts.captain.identities: must be a list of texts, not empty.",
+        ),
+        ('genders = ["female"]', "genders = []", "parts.fox.genders: must be a list of texts, not empty."),
+        ('relations = ["master"]', "relations = []", "parts.captain.relations: must be a list of texts, not empty."),
+        ('species = "fox"', "species = 5", "parts.fox.species: must be a text."),
+        ('text = "The user is a new hand"\n', "", "relations.master.text: is missing."),
+        ('you = "friend"\n', "", "relations.friend.you: is missing."),
+        ('title = "captain"\n', "", "relations.master.title: is missing."),
+        ('title = "the harbour"', "title = 1", "title: must be a text."),
+        ('origins = ["Reed Island"]', "origins = []", "origins: must be a list of texts, not empty."),
+        ('male = ["Tom"]', "", "parts.captain.names: there is nothing for 'captain' who is elderly and male."),
+        (
+            "me = { elderly",
+            "me = { youth",
+            "parts.captain.me: there is nothing for 'captain' who is elderly and female.",
+        ),
+        (
+            'title = "captain"',
+            'title = { male = "captain" }',
+            "relations.master.title: there is nothing for 'captain' who is elderly and female.",
+        ),
+        ('male = ["boy"], ', "", "relations.master.you: there is nothing for a user who is child and male."),
+        ('setting = "a dark hold"\n', "", "scenes.hold.setting: is missing."),
+        ('start = ["call"]\ncast', "cast", "scenes.hold.start: is missing."),
+        (
+            'cast = { part = ["fox"] }',
+            'cast = ["fox"]',
+            "scenes.hold.cast: must be a table of texts or lists of texts, none empty.",
+        ),
+    ],
+)
+def test_what_a_world_lacks_or_holds_wrongly_is_named(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    assert old in WORLD
+    folder = write_world(tmp_path, WORLD.replace(old, new, 1))
+    with pytest.raises(GrammarError) as error:
+        load_grammar("en", folder, "roleplay")
+    assert str(error.value) == f"{tmp_path / 'en' / 'worlds' / 'sea.toml'}: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("traits", "problem"),
+    [
+        (TRAITS.replace("timbre = [", "tone = ["), "(top level): unknown key 'tone'"),
+        (TRAITS.partition("timbre")[0], "timbre: is missing."),
+        (TRAITS.partition("timbre")[0] + "timbre = []", "timbre: must be a list of tables, not empty."),
+        (TRAITS.replace('text = "even"', ""), "temperament[2].text: is missing."),
+        (
+            TRAITS.replace('ages = ["child"]', 'ages = "child"'),
+            "temperament[0].ages: must be a list of texts, not empty.",
+        ),
+    ],
+)
+def test_what_traits_lack_or_hold_wrongly_is_named(tmp_path: Path, traits: str, problem: str) -> None:
+    folder = write_world(tmp_path, traits=traits)
+    with pytest.raises(GrammarError) as error:
+        load_grammar("en", folder, "roleplay")
+    assert str(error.value).startswith(f"{tmp_path / 'en' / 'traits.toml'}: {problem}")
+
+
 def test_a_trait_of_an_unknown_age_is_named(tmp_path: Path) -> None:
     folder = write_world(tmp_path, traits=TRAITS.replace('ages = ["child"]', 'ages = ["infant"]'))
     with pytest.raises(GrammarError, match=r"traits.toml: temperament\[0\].ages: 'infant' is unknown; use one of"):

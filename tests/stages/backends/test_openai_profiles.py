@@ -7,9 +7,10 @@ import pytest
 
 from schemas.recipe import Service
 from schemas.script import Character
+from schemas.seeds import derive_seed
 from stages.backends.openai_chat import ChatClient
 from stages.backends.openai_places import Places
-from stages.backends.openai_profiles import Portrait, Profiles
+from stages.backends.openai_profiles import PROFILE_TRIES, Portrait, Profiles
 from stages.backends.openai_prompts import Prompts
 from stages.backends.protocols import Usage
 from tests.chat_roles import PROFILES
@@ -67,11 +68,20 @@ def test_characters_do_not_wait_for_each_other(server: ChatServer, profiles: Pro
 
 
 def test_a_failure_is_not_shared(server: ChatServer, profiles: Profiles) -> None:
-    server.faults.forced = ["schema", "schema"]
+    server.faults.forced = ["schema"] * 2 * PROFILE_TRIES
     made = together(profiles, character(0), 4)
     assert sum(isinstance(one, Exception) for one in made) == 1
-    assert server.counts["requests"] == 3
-    assert profiles.claim(character(0)).requests == 1  # of the two before, nothing came
+    assert server.counts["requests"] == 7
+    assert profiles.claim(character(0)).requests == 1  # of the six before, nothing came
+
+
+def test_tries_have_seeds_in_turn_and_all_count(server: ChatServer, profiles: Profiles) -> None:
+    server.faults.forced = ["schema", "truncated"] * (PROFILE_TRIES - 1)
+    profiles.portrait(character(0))
+    seeds = [body["seed"] for body in server.bodies]
+    assert [seed - seeds[0] for seed in seeds] == [0, 0, 1, 1, 2]
+    assert seeds[0] == derive_seed("profile", character(0).character_id) % 2**31
+    assert profiles.claim(character(0)).requests == 5
 
 
 def test_what_is_asked_depends_on_the_character_alone(server: ChatServer, profiles: Profiles) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pipelines.answers import FileAnswers, spent
 from schemas.recipe import BackendChoice, Service
 from schemas.script import Character, Language, Script
+from stages.backends.openai_profiles import PROFILE_TRIES
 from stages.backends.openai_writer import OpenAIWriter
 from stages.backends.protocols import Usage, Written
 from stages.backends.registry import load
@@ -184,7 +185,7 @@ def test_the_re_ask_quotes_what_was_wrong(step: int, fault: str, quoted: str, se
     assert whole in second["messages"][3]["content"]
 
 
-@pytest.mark.parametrize("step", range(3), ids=STEPS)
+@pytest.mark.parametrize("step", range(1, 3), ids=STEPS[1:])
 def test_two_answers_that_cannot_be_read_fail_this_dialogue_alone(step: int, server: ChatServer, grammar: str) -> None:
     server.faults.forced = [*[""] * step, "schema", "truncated"]
     broken, sound = opened(server, grammar, concurrency=1).write([roleplay_plan(1), roleplay_plan(2)])
@@ -201,14 +202,38 @@ def test_such_a_dialogue_is_asked_for_anew_by_who_retries(
         (made,) = opened(server, grammar, FileAnswers(str(tmp_path), None, retry)).write([roleplay_plan(1)])
         return made
 
-    server.faults.forced = [*[""] * step, "schema", "schema"]
+    asked = 2 if step else 2 * PROFILE_TRIES
+    server.faults.forced = [*[""] * step, *["schema"] * asked]
     assert isinstance(result(retry=False), ValueError)
     assert isinstance(result(retry=False), ValueError)
-    assert server.counts["requests"] == step + 2
+    assert server.counts["requests"] == step + asked
     mended = result(retry=True)
     assert isinstance(mended, Written)
-    assert server.counts["requests"] == 5
+    assert server.counts["requests"] == asked + 3
     assert result(retry=False) == mended
+
+
+def test_a_character_without_a_profile_fails_its_own_dialogues_alone(server: ChatServer, grammar: str) -> None:
+    server.faults.forced = ["schema", "truncated"] * PROFILE_TRIES * 2
+    plans = [roleplay_plan(1, who=1), roleplay_plan(2, who=1), roleplay_plan(3, who=2)]
+    *broken, sound = opened(server, grammar, concurrency=1).write(plans)
+    last = "3 tries gave no profile; the last: two answers of m to 'profile' cannot be read; the second: "
+    assert [str(error).startswith(last) for error in broken] == [True, True]
+    assert isinstance(sound, Written)
+
+
+@pytest.mark.parametrize("retry", [False, True])
+def test_after_an_unlucky_try_a_profile_stays_the_same_whoever_asks_later(
+    retry: bool, server: ChatServer, grammar: str, tmp_path: Path
+) -> None:
+    server.faults.forced = ["schema", "schema"]
+    (first,) = written(opened(server, grammar, FileAnswers(str(tmp_path), None)).write([roleplay_plan(1, who=1)]))
+    assert first.usage.requests == server.counts["requests"] == 5
+    assert len({body["seed"] for body in server.bodies[:3]}) == 2
+    answers = FileAnswers(str(tmp_path), None, retry)
+    (second,) = written(opened(server, grammar, answers).write([roleplay_plan(2, who=1)]))
+    assert second.script.profile == first.script.profile
+    assert forms(server) == {"profile": 3, "staging": 2, "playeddraft": 2}
 
 
 def test_a_rule_that_a_dialogue_breaks_twice_is_left_to_the_judge(server: ChatServer, grammar: str) -> None:
@@ -217,7 +242,7 @@ def test_a_rule_that_a_dialogue_breaks_twice_is_left_to_the_judge(server: ChatSe
     assert (broken_rule(made) or "").startswith("language: turn 0 is not in 'en'")
 
 
-def test_a_profile_that_contradicts_its_brief_twice_is_no_profile(server: ChatServer, grammar: str) -> None:
+def test_a_profile_that_contradicts_its_brief_in_every_try_is_no_profile(server: ChatServer, grammar: str) -> None:
     server.reply = json.dumps(
         {
             "name": "Rust", "identity": "a retired captain", "personality": "gruff", "temperament": "calm",
@@ -226,8 +251,8 @@ def test_a_profile_that_contradicts_its_brief_twice_is_no_profile(server: ChatSe
     )  # fmt: skip
     (error,) = opened(server, grammar).write([roleplay_plan(0)])
     assert str(error) == (
-        "two answers of m to 'profile' cannot be read; the second: identity: 'retired' does not fit a character that "
-        "is child"
+        "3 tries gave no profile; the last: two answers of m to 'profile' cannot be read; the second: identity: "
+        "'retired' does not fit a character that is child"
     )
 
 
