@@ -317,7 +317,7 @@ def test_a_missing_package_names_the_extra(build: BuildCorpus, monkeypatch: pyte
 
 def test_an_unknown_back_end_lists_the_known(build: BuildCorpus) -> None:
     with pytest.raises(RecipeError, match="there is no back end 'parrot'"):
-        build(fake_recipe(backends={"speech": "parrot", "transcription": "fake"}))
+        build(fake_recipe(backends={"speech": "parrot", "transcription": "fake", "speaker": "fake"}))
 
 
 def test_manifest_is_written_last_and_says_what_lies_there(build: BuildCorpus, tmp_path: Path) -> None:
