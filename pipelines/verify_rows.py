@@ -11,9 +11,9 @@ import soundfile
 
 from pipelines.manifests import Manifest
 from schemas.take import SAMPLE_RATE
+from stages.score_speaker import NORM_TOLERANCE
 
 DURATION_SLACK_S = 0.5 / SAMPLE_RATE
-NORM_TOLERANCE = 1e-3
 
 
 def check_audio(row: dict[str, Any]) -> Iterator[str]:

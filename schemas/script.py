@@ -26,6 +26,9 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
 STYLES: tuple[Style, ...] = get_args(Style)
 MANNERS: tuple[Manner, ...] = get_args(Manner)
+PACES: tuple[Pace, ...] = get_args(Pace)
+AGES: tuple[Age, ...] = get_args(Age)
+GENDERS: tuple[Gender, ...] = get_args(Gender)
 
 
 def _encodable(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from schemas.script import EMOTIONS, LANGUAGES, Age, Character, Gender, Language, Pace, Style, Turn
+from schemas.script import AGES, EMOTIONS, GENDERS, LANGUAGES, PACES, Character, Language, Style, Turn
 from schemas.seeds import derive_seed, generator
 from schemas.tags import TAGS
 from schemas.take import SAMPLE_RATE, Line, Samples, Span
@@ -31,9 +31,6 @@ RARE_SHARE = {"en": 0.4, "zh": 0.5}
 LONGEST_WORDS = {"en": 13, "zh": 8}
 STYLE_SHARES: dict[Style, float] = {"plain": 0.86, "whisper": 0.07, "shout": 0.07}
 NEUTRAL_SHARE = 0.3
-AGES: tuple[Age, ...] = ("child", "youth", "middle-aged", "elderly")
-GENDERS: tuple[Gender, ...] = ("female", "male")
-PACES: tuple[Pace, ...] = ("slow", "normal", "fast")
 MARKS = {"en": (", ", ".", "?", "!"), "zh": ("，", "。", "？", "！")}
 DESCRIBED_SHARE = {"timbre": 0.8, "temperament": 0.8, "personality": 0.8, "identity": 0.3, "species": 0.12}
 """How often a part of a voice's description says something."""

@@ -72,6 +72,11 @@ def other_language(text: str, language: Language) -> str | None:
     return f"is not all in '{language}': {quoted(run)}" if run else None
 
 
+def loose_marks(text: str) -> str:
+    """All marks that belong to no letter (é is one letter, z̸̡ is not)."""
+    return "".join(c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) in ("Mn", "Me"))
+
+
 def foreign_run(text: str, language: Language) -> str:
     """The first two letters running that are neither the language's nor Latin, or too many Latin words; "" if none."""
     run = ""

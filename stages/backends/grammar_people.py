@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from schemas.script import Age, Character, Gender, Language, Role
+from schemas.script import GENDERS, Age, Character, Gender, Language, Role
 from schemas.seeds import generator
 from stages.backends.grammar_data import load_people
 
 T = TypeVar("T")
-GENDERS: tuple[Gender, ...] = ("female", "male")
 
 
 def characters(language: Language, role: Role, count: int, grammar: str | None = None) -> list[Character]:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from schemas.errors import GrammarError
-from schemas.script import Age, Character, Gender
+from schemas.script import AGES, GENDERS, Age, Character, Gender
 from stages.backends import grammar_shapes as shapes
 from stages.backends.grammar_checks import check_topic
 from stages.backends.grammar_reader import TopicReader, read_toml
@@ -15,8 +15,6 @@ from stages.backends.grammar_records import Entry, Mood, Part, Relation, Trait, 
 from stages.backends.grammar_shapes import Shapes, check_table, fail
 from stages.backends.grammar_template import ANY, TAG_RULES
 
-AGES: tuple[Age, ...] = get_args(Age)
-GENDERS: tuple[Gender, ...] = get_args(Gender)
 LENGTHS: Weights = (("2", 0.06), ("4", 0.24), ("6", 0.3), ("8", 0.24), ("10", 0.16))
 """How many turns a role-play has, back-channels apart."""
 
@@ -63,13 +61,18 @@ def read_traits(folder: Path, worlds: Mapping[str, World]) -> dict[str, tuple[Tr
 def _trait(path: Path, key: str, entry: Mapping[str, Any], worlds: Mapping[str, World]) -> Trait:
     check_table(path, key, entry, {"text": shapes.TEXT}, _TRAIT_MORE)
     chosen = {
-        name: frozenset(entry.get(name, known))
-        for name, known in (("ages", AGES), ("genders", GENDERS), ("worlds", worlds))
+        name: frozenset(_known(path, key, entry, name, known))
+        for name, known in (("ages", AGES), ("genders", GENDERS), ("worlds", tuple(worlds)))
     }
-    for name, known in (("ages", AGES), ("genders", GENDERS), ("worlds", tuple(worlds))):
-        if unknown := sorted(chosen[name] - set(known)):
-            fail(path, f"{key}.{name}", f"'{unknown[0]}' is unknown; use one of: {', '.join(known)}")
     return Trait(entry["text"], _poles(path, key, entry), **chosen)
+
+
+def _known(path: Path, key: str, body: Mapping[str, Any], name: str, known: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What the body lists under a name, each one of the known; all of them where it lists nothing."""
+    for value in body.get(name, ()):
+        if value not in known:
+            fail(path, f"{key}.{name}", f"'{value}' is unknown; use one of: {', '.join(known)}")
+    return tuple(body.get(name, known))
 
 
 def _poles(path: Path, key: str, entry: Mapping[str, Any]) -> frozenset[str]:
@@ -121,15 +124,11 @@ class _WorldReader(TopicReader):
         for relation in body.get("relations", ()):
             if relation not in relations:
                 self.fail(f"{key}.relations", f"there is no relation '{relation}'")
-        for listed, known in (("ages", AGES), ("genders", GENDERS)):
-            for value in body.get(listed, ()):
-                if value not in known:
-                    self.fail(f"{key}.{listed}", f"'{value}' is unknown; use one of: {', '.join(known)}")
         return Part(
             name=name,
             identities=tuple(body["identities"]),
-            ages=tuple(body["ages"]),
-            genders=tuple(body.get("genders", GENDERS)),
+            ages=_known(self.path, key, body, "ages", AGES),
+            genders=_known(self.path, key, body, "genders", GENDERS),
             species=body.get("species", ""),
             names=_variants(body.get("names", self.data["names"])),
             backgrounds=tuple(body["backgrounds"]),

@@ -5,11 +5,11 @@ from typing import Any
 
 from schemas.script import (
     EMOTIONS,
+    PACES,
     STYLES,
     Character,
     DialoguePlan,
     Language,
-    Pace,
     PlayedTurn,
     Script,
     Turn,
@@ -18,8 +18,6 @@ from schemas.script import (
 from schemas.seeds import generator
 from schemas.tags import TAGS
 from stages.backends.rules_judge import MAX_ASIDE_UNITS, MAX_INTENT, MAX_TOPIC, MAX_UNITS
-
-PACES: tuple[Pace, ...] = ("slow", "normal", "fast")
 
 ASKED_SHARE = 0.75
 """Longest text that is asked for, as a share of what the rules allow: language models count badly."""

@@ -77,9 +77,9 @@ def told(staging: Staging, language: Language) -> str:
 
 def _staging(answer: Staging, plan: DialoguePlan) -> Staging:
     """On one line each. Raises ValueError for what cannot be played."""
-    told = {name: one_line(text) for name, text in answer.model_dump(exclude={"arc"}).items()}
+    texts = {name: one_line(text) for name, text in answer.model_dump(exclude={"arc"}).items()}
     arc = tuple(step.model_copy(update={"cause": one_line(step.cause)}) for step in answer.arc)
-    staging = answer.model_copy(update=told | {"arc": arc})
+    staging = answer.model_copy(update=texts | {"arc": arc})
     if problem := unfit_staging(staging, plan.language, turns_asked(plan, *TURNS["roleplay"])):
         raise ValueError(problem)
     return staging

@@ -150,12 +150,12 @@ def _is_label(text: str, most: int) -> bool:
 
 
 def _characters(script: Script) -> str | None:
-    """Nothing invisible, and no marks that belong to no letter (é is one letter, z̸̡ is not)."""
+    """Nothing invisible, and no marks that belong to no letter."""
     for index, turn in enumerate(script.turns):
         if odd := foreign_text.hidden(turn.text):
             return f"turn {index} holds '{odd}' ({unicodedata.name(odd, 'a control character')}): {quoted(turn.text)}"
-        if marks := sum(unicodedata.category(c) in ("Mn", "Me") for c in unicodedata.normalize("NFC", turn.text)):
-            return f"turn {index} holds {marks} marks that belong to no letter: {quoted(turn.text)}"
+        if marks := foreign_text.loose_marks(turn.text):
+            return f"turn {index} holds {len(marks)} marks that belong to no letter: {quoted(turn.text)}"
     return None
 
 

@@ -1,6 +1,5 @@
 """Text that is written and not spoken: thoughts, actions, profiles of characters, stagings of scenes."""
 
-import unicodedata
 from collections.abc import Callable
 
 from schemas.script import Language
@@ -29,13 +28,9 @@ def _markup(text: str) -> str | None:
     return foreign_text.tag(text, legal=())
 
 
-def _marks(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) in ("Mn", "Me"))
-
-
 _FINDERS: tuple[tuple[Callable[[str], str | None], str], ...] = (
     (foreign_text.hidden, "which does not show"),
-    (_marks, "marks that belong to no letter"),
+    (foreign_text.loose_marks, "marks that belong to no letter"),
     (_markup, "which is mark-up"),
     (foreign_text.address, "which is an address"),
     (foreign_text.model_talk, "which is talk of prompts or models"),

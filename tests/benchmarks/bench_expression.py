@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.script import EMOTIONS, LANGUAGES, Character, Emotion, Language, Turn
+from schemas.script import AGES, EMOTIONS, GENDERS, LANGUAGES, Character, Emotion, Language, Turn
 from schemas.seeds import derive_seed, generator
 from schemas.tags import without_tags
 from schemas.take import Line
@@ -21,7 +21,7 @@ from stages.backends.grammar_data import load_people
 from stages.backends.world_expression import MAX_F0_HZ
 from stages.score_pitch import track_f0
 from tests.benchmarks.acoustics import heard
-from trainer.clips import AGES, GENDERS, practice_text
+from trainer.clips import practice_text
 
 FIT_CHARACTERS, CHECK_CHARACTERS = 24, 8
 TEXTS = 4
