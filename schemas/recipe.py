@@ -19,7 +19,7 @@ from schemas.printable import SHOWN, printable
 from schemas.script import Kind, Language, Manner
 from schemas.take import MEASURES
 
-SECONDS_PER_DIALOGUE: dict[Kind, float] = {"conversation": 25.5, "roleplay": 32.7}
+SECONDS_PER_DIALOGUE: dict[Kind, float] = {"conversation": 25.5, "roleplay": 32.7, "singing": 30.0}
 """Rate at which hours become counts before writing: mean seconds of accepted speech per planned dialogue, measured on
 the demo recipe (README, figures). What a corpus falls short of its hours is printed, never topped up."""
 
@@ -45,7 +45,8 @@ class _Section(BaseModel):
 class KindPlan(_Section):
     """How much of one kind: `dialogues`, or `hours` of speech; how its languages and voices are mixed.
 
-    In role-play the assistant voices are the characters.
+    In role-play the assistant voices are the characters. `songs` is for singing alone: how many different songs there
+    are to ask for in each language; those of the songbook come first, the others are generated.
     """
 
     dialogues: int | None = Field(default=None, ge=1, le=10**9)
@@ -55,6 +56,7 @@ class KindPlan(_Section):
     )
     assistant_voices: int = Field(default=8, ge=1, le=100_000)
     user_voices: int = Field(default=60, ge=1, le=100_000)
+    songs: int | None = Field(default=None, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _one_amount(self) -> "KindPlan":
@@ -108,6 +110,7 @@ class Backends(_Section):
     script: BackendChoice = BackendChoice(name="grammar")
     script_judge: BackendChoice = BackendChoice(name="rules")
     speech: BackendChoice = BackendChoice(name="espeak-world")
+    singing: BackendChoice = BackendChoice(name="espeak-world")
     transcription: BackendChoice = BackendChoice(name="phone-ctc")
     speaker: BackendChoice = BackendChoice(name="speaker-net")
     quality: BackendChoice = BackendChoice(name="dnsmos")

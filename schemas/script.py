@@ -8,14 +8,16 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Kind = Literal["conversation", "roleplay"]
+from schemas.score import Song
+
+Kind = Literal["conversation", "roleplay", "singing"]
 Language = Literal["en", "zh"]
 Role = Literal["user", "assistant"]
 Emotion = Literal[
     "neutral", "happy", "excited", "sad", "angry", "fearful", "surprised", "tender", "contemptuous", "tired"
 ]
 Style = Literal["plain", "whisper", "shout"]
-Manner = Literal["plain", "whisper", "shout", "backchannel"]
+Manner = Literal["plain", "whisper", "shout", "backchannel", "sung", "hummed"]
 Pace = Literal["slow", "normal", "fast"]
 Overlap = Literal["none", "interrupts", "backchannel"]
 Age = Literal["child", "youth", "middle-aged", "elderly"]
@@ -100,13 +102,16 @@ class PlayedTurn(WrittenTurn):
 
 class Turn(PlayedTurn):
     """One turn of a dialogue. `slots` are the filled slots of the grammar's text, name to value; they let a checker see
-    what turns share."""
+    what turns share. A turn with a `song` is sung: its text is the song's lyric."""
 
     slots: dict[str, str] = Field(default_factory=dict)
+    song: Song | None = None
 
     @property
     def manner(self) -> Manner:
-        """Whose limits the turn is judged by: its style's, or a back-channel's, which is too short for those."""
+        """Whose limits the turn is judged by: its style's, a song's, or a back-channel's, which is too short for those."""
+        if self.song is not None:
+            return "hummed" if self.song.hummed else "sung"
         return "backchannel" if self.overlap == "backchannel" else self.style
 
 
@@ -131,7 +136,8 @@ class DialoguePlan(_Record):
 
 
 class Script(_Record):
-    """A written dialogue. Turns alternate between user and assistant, the user first, back-channels apart.
+    """A written dialogue. Turns alternate between user and assistant, the user first, back-channels apart; a song may
+    follow what its singer says before it.
 
     `setting` is the scene in words. `profile` is the assistant as the writer has worked it out from the plan's; None
     where it is the plan's own.

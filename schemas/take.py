@@ -106,6 +106,16 @@ class Measures:
     loudness_lufs: float | None = None
     seconds_per_character: float | None = None
     speaker_similarity: float | None = None  # cosine of the take's speaker vector and the reference's
+    raw_pitch_accuracy: float | None = None  # share of sung frames within 50 cents of the score (mir_eval.melody)
+    raw_chroma_accuracy: float | None = None  # the same, octaves folded
+    voicing_recall: float | None = None  # share of the score's sung frames that are voiced
+    voicing_false_alarm: float | None = None  # share of its rests that are voiced
+    f0_rmse_cents: float | None = None  # against the score, where both are voiced
+    note_error_cents: float | None = None  # median over notes of |a note's median pitch - the score's|
+    worst_note_cents: float | None = None  # the largest of these among notes of 150 ms and more
+    wrong_note_share: float | None = None  # share of all notes, short ones too, that are off by more than 60 cents
+    onset_shift_s: float | None = None  # median signed distance of the vowel onsets from the score's
+    onset_error_s: float | None = None  # 95th percentile of its magnitude
 
     def as_dict(self) -> dict[str, float | None]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -137,11 +147,26 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
+class SungNote:
+    """A note where the score puts it in the take, and how it was heard: its median pitch less the score's, and its
+    vowel's onset less the score's. None: nothing to hear it by (unvoiced, or a slur's onset)."""
+
+    midi: int
+    syllable: str
+    slur: bool
+    start_s: float
+    end_s: float
+    pitch_error_cents: float | None = None
+    onset_error_s: float | None = None
+
+
+@dataclass(frozen=True)
 class Take:
     """One performed line: int16 audio [N] at 24 kHz, its alignment, and what the later stages heard in it.
 
     `speaker` is the vector [D] of the voice's reference. `surroundings`, if any, were added after all measures were
-    taken. `dropped_tags` are the tags of the line that the back end cannot perform.
+    taken. `dropped_tags` are the tags of the line that the back end cannot perform. Of a song, `score_start_s` is where
+    beat 0 of the score lies in the take, and `notes` are the score's, one for one.
     """
 
     line: Line
@@ -155,6 +180,8 @@ class Take:
     dropped_tags: tuple[Tag, ...] = ()
     speaker: Vector | None = None
     surroundings: Surroundings | None = None
+    score_start_s: float | None = None
+    notes: tuple[SungNote, ...] = ()
 
     @property
     def duration_s(self) -> float:

@@ -23,11 +23,15 @@ from schemas.take import Codes, Line, Samples, Span, Vector, Voice
 
 @dataclass(frozen=True)
 class Performance:
-    """What a synthesizer returns for one line: int16 [N] at `rate_hz`, mono, and the phone alignment (may be empty)."""
+    """What a synthesizer returns for one line: int16 [N] at `rate_hz`, mono, and the phone alignment (may be empty).
+
+    Of a song, `score_start_s` says where in the samples beat 0 of its score lies.
+    """
 
     samples: Samples
     rate_hz: int
     phones: tuple[Span, ...]
+    score_start_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,11 +141,22 @@ class SpeechSynthesizer(Backend, Protocol):
     def synthesize(self, lines: Sequence[Line]) -> list[Performance]: ...
 
 
+class SingingSynthesizer(Backend, Protocol):
+    def sing(self, lines: Sequence[Line]) -> list[Performance]:
+        """Every line has a song (`line.turn.song`), whose score is followed to the millisecond and in its key; the
+        performance says where beat 0 lies. The voice is the character's, as the speech back end designed it."""
+
+
 class Transcriber(Backend, Protocol):
     def transcribe(
-        self, clips: Sequence[Samples], texts: Sequence[str], languages: Sequence[Language]
+        self,
+        clips: Sequence[Samples],
+        texts: Sequence[str],
+        languages: Sequence[Language],
+        sung: Sequence[bool],
     ) -> list[Hearing]:
-        """Clips are int16 [N] at 24 kHz; texts are the spoken (normalized) words."""
+        """Clips are int16 [N] at 24 kHz; texts are the spoken (normalized) words. In sung clips the melody takes the
+        place of lexical tones: they are neither expected nor reported."""
 
 
 class QualityScorer(Backend, Protocol):

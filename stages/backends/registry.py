@@ -14,6 +14,8 @@ BACKENDS: dict[tuple[str, str], str] = {
     ("script_judge", "rules"): "stages.backends.rules_judge:RulesJudge",
     ("script_judge", "openai"): "stages.backends.openai_judge:OpenAIJudge",
     ("speech", "espeak-world"): "stages.backends.espeak_speech:EspeakSpeech",
+    ("singing", "espeak-world"): "stages.backends.espeak_singing:EspeakSinging",
+    ("singing", "http"): "stages.backends.http_singing:HttpSinging",
     ("transcription", "phone-ctc"): "stages.backends.phone_transcriber:PhoneTranscriber",
     ("quality", "dnsmos"): "stages.backends.dnsmos_quality:DnsmosQuality",
     ("speaker", "speaker-net"): "stages.backends.speaker_encoder:SpeakerNetEncoder",
