@@ -18,6 +18,7 @@ from pipelines import files
 from pipelines.manifests import script_chunk, take_chunk
 from pipelines.script_chunks import read_scripts
 from pipelines.selection import Shard
+from pipelines.song_columns import score_columns
 from pipelines.take_chunks import character_columns, head_columns, read_takes, turn_columns
 from schemas.columns import arrow_schema, table_features
 from schemas.errors import UnspeakableTextError
@@ -152,13 +153,16 @@ def messages(script: Script, dropped: Sequence[Sequence[Tag]]) -> list[dict[str,
     """The chat: in role-play, a system message that says who the assistant is; then what is said, less the tags that
     were dropped of each turn, which nobody hears.
 
-    A back-channel is said under another turn: it is in `turns`, but is no message of its own.
+    A back-channel is said under another turn: it is in `turns`, but is no message of its own. What one speaker says and
+    then sings is one message, a line each.
     """
-    said = [
-        {"role": turn.role, "content": without_tags(turn.text, tags)}
-        for turn, tags in zip(script.turns, dropped, strict=True)
-        if turn.overlap != "backchannel"
-    ]
+    said: list[dict[str, str]] = []
+    for turn, tags in zip(script.turns, dropped, strict=True):
+        content = without_tags(turn.text, tags)
+        if said and said[-1]["role"] == turn.role and turn.overlap != "backchannel":
+            said[-1]["content"] += "\n" + content
+        elif turn.overlap != "backchannel":
+            said.append({"role": turn.role, "content": content})
     if script.plan.kind != "roleplay":
         return said
     return [{"role": "system", "content": system_message(script.assistant)}, *said]
@@ -176,6 +180,7 @@ def reject_row(script: Script, takes: pa.Table, fetch: list[Any]) -> dict[str, A
         head_columns(script)
         | turn_columns(script, turn_index, _spoken(turn.text, script))
         | {"character": character_columns(script.speaker(turn), None, None)}
+        | score_columns(turn, None)
         | verdict
     )
 

@@ -93,6 +93,11 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("id", help="a dialogue or take, as dead letters name it")
     replay.add_argument("--work", default="corpus.work", help="work folder of the build (default: %(default)s)")
     replay.set_defaults(run=_replay)
+    draw = commands.add_parser("draw", help="draw a sung row: its notes, the pitch heard, the spectrogram")
+    draw.add_argument("corpus", help="folder given to build as --out")
+    draw.add_argument("id", help="an utterance, or a rejected take")
+    draw.add_argument("--out", required=True, metavar="FILE.png", help="the picture")
+    draw.set_defaults(run=_draw)
     doctor = commands.add_parser("doctor", help="which back ends work here, and what the others need")
     doctor.add_argument("recipe", nargs="?", help="as this recipe sets them up (default: as they come)")
     doctor.set_defaults(run=_doctor)
@@ -170,6 +175,20 @@ def _replay(options: argparse.Namespace) -> int:
     outcome = replay(_folder(options.work), options.id)
     print(outcome)
     return 0 if outcome.same else EXIT_SHORT
+
+
+def _draw(options: argparse.Namespace) -> int:
+    from pipelines import files
+    from pipelines.piano_roll import draw
+    from pipelines.trouble import disk_errors
+
+    corpus = _folder(options.corpus)
+    with disk_errors(corpus):
+        png = draw(corpus, options.id)
+    with disk_errors(options.out):
+        files.write_bytes(_folder(options.out), png)
+    print(options.out)
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

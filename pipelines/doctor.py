@@ -11,11 +11,12 @@ from pipelines.patience import within
 from schemas.errors import MissingExtraError, RecipeError, TroupeError
 from schemas.printable import printable
 from schemas.recipe import Backends, KindPlan, Recipe
+from schemas.score import Note, Score, Song, lyric
 from schemas.script import DialoguePlan, Script, Turn
 from schemas.seeds import generator
-from schemas.take import SAMPLE_RATE, Line
+from schemas.take import SAMPLE_RATE, Line, Voice
 from stages.backends import registry
-from stages.backends.protocols import Paid
+from stages.backends.protocols import Served
 from stages.plan_dialogues import plan_dialogues
 
 State = Literal["answers", "not installed", "not configured", "broken"]
@@ -78,7 +79,7 @@ def _try(capability: str, backend: Any, recipe: Recipe | None) -> None:
     plans = _plans(recipe if capability in PLANNED else None)
     backend.open()
     try:
-        if isinstance(backend, Paid):
+        if isinstance(backend, Served):
             backend.probe()
             return
         for _, answer in zip(plans, TRIALS[capability](backend, plans), strict=True):
@@ -120,6 +121,17 @@ def _speak(backend: Any, plans: list[DialoguePlan]) -> Any:
     return backend.synthesize([line])
 
 
+def _sing(backend: Any, plans: list[DialoguePlan]) -> Any:
+    """Two notes, in the voice of any assistant."""
+    la = [Note(midi=60 + 2 * place, onset_beats=place, duration_beats=1, syllable="la") for place in range(2)]
+    score = Score(tempo_bpm=90, tonic="C", notes=tuple(la))
+    song = Song(song_id="trial", title="trial", origin="trial", source="trial", licence="CC0-1.0", score=score)
+    turn = Turn(role="assistant", text=lyric(score), intent="sing", song=song)
+    singer = plans[0].assistant
+    voice = Voice("trial", "trial", {})
+    return backend.sing([Line("trial", 0, 0, 0, "singing", "en", turn, "la la", singer, voice)])
+
+
 PLANNED = ("script", "script_judge")
 """Capabilities that are tried on dialogues as the recipe plans them; the others on a conversation, or on a clip."""
 
@@ -127,6 +139,7 @@ TRIALS: dict[str, Callable[[Any, list[DialoguePlan]], Any]] = {
     "script": lambda backend, plans: backend.write(plans),
     "script_judge": lambda backend, plans: backend.judge([_script(plan) for plan in plans]),
     "speech": _speak,
+    "singing": _sing,
     "transcription": lambda backend, _: backend.transcribe([_clip()], ["good morning"], ["en"]),
     "quality": lambda backend, _: backend.score([_clip()]),
     "speaker": lambda backend, _: backend.embed([_clip()]),

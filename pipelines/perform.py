@@ -1,8 +1,9 @@
 """The perform graph: script chunks -> take chunks. From casting to writing it is one fused stage: audio never crosses
 a shuffle, so memory stays flat however long the corpus is.
 
-    Create -> Reshuffle -> ReadScripts -> CastVoices -> [ SynthesizeSpeech -> Transcribe -> ScorePitch
-      -> ScoreQuality -> ScoreSpeaker -> JudgeTakes ] x attempts -> AddSurroundings -> TokenizeAudio -> WriteChunk
+    Create -> Reshuffle -> ReadScripts -> CastVoices -> [ SynthesizeSpeech -> SynthesizeSinging -> Transcribe
+      -> ScorePitch -> ScoreSinging -> ScoreQuality -> ScoreSpeaker -> JudgeTakes ] x attempts
+      -> AddSurroundings -> TokenizeAudio -> WriteChunk
 """
 
 import time
@@ -15,7 +16,7 @@ from apache_beam.metrics import Metrics
 
 from pipelines.run_stage import Record, run_stage
 from pipelines.script_chunks import read_scripts
-from pipelines.stage_table import StageSource
+from pipelines.stage_table import StageSource, concerns
 from pipelines.take_chunks import PerformedDialogue, write_takes
 from schemas.limits import Limits, load_limits
 from schemas.recipe import Recipe
@@ -101,22 +102,32 @@ class CastVoices(_StageDoFn):
         return replace(work, lines=tuple(lines), dead=tuple(dead))
 
 
-class SynthesizeSpeech(_StageDoFn):
-    """Lines -> takes."""
-
-    stage_name = "SynthesizeSpeech"
+class _Synthesize(_StageDoFn):
+    """Those lines that concern the stage -> takes."""
 
     def step(self, work: Work) -> Work:
-        takes, dead = self.run(work.lines, work.lines)
-        return replace(work, lines=(), current=takes, dead=work.dead + dead)
+        mine = [line for line in work.lines if concerns(self.stage_name, line.turn)]
+        left = tuple(line for line in work.lines if not concerns(self.stage_name, line.turn))
+        takes, dead = self.run(mine, mine)
+        return replace(work, lines=left, current=work.current + takes, dead=work.dead + dead)
+
+
+class SynthesizeSpeech(_Synthesize):
+    stage_name = "SynthesizeSpeech"
+
+
+class SynthesizeSinging(_Synthesize):
+    stage_name = "SynthesizeSinging"
 
 
 class _Listen(_StageDoFn):
-    """Takes -> the same takes, with more heard in them."""
+    """Those takes that concern the stage -> the same takes, with more heard in them."""
 
     def step(self, work: Work) -> Work:
-        takes, dead = self.run(work.current, [take.line for take in work.current])
-        return replace(work, current=takes, dead=work.dead + dead)
+        mine = [take for take in work.current if concerns(self.stage_name, take.line.turn)]
+        others = tuple(take for take in work.current if not concerns(self.stage_name, take.line.turn))
+        takes, dead = self.run(mine, [take.line for take in mine])
+        return replace(work, current=others + takes, dead=work.dead + dead)
 
 
 class Transcribe(_Listen):
@@ -127,12 +138,19 @@ class ScorePitch(_Listen):
     stage_name = "ScorePitch"
 
 
+class ScoreSinging(_Listen):
+    stage_name = "ScoreSinging"
+
+
 class ScoreQuality(_Listen):
     stage_name = "ScoreQuality"
 
 
 class ScoreSpeaker(_Listen):
     stage_name = "ScoreSpeaker"
+
+
+_ATTEMPT = (SynthesizeSpeech, SynthesizeSinging, Transcribe, ScorePitch, ScoreSinging, ScoreQuality, ScoreSpeaker)
 
 
 class JudgeTakes(beam.DoFn):  # type: ignore[misc]
@@ -254,7 +272,7 @@ class Perform(beam.PTransform):  # type: ignore[misc]
         work = jobs | "ReadScripts" >> beam.Map(read_job)
         work = work | "CastVoices" >> beam.ParDo(CastVoices(self.recipe, self.work_folder))
         for attempt in range(self.recipe.perform.attempts):
-            for stage in (SynthesizeSpeech, Transcribe, ScorePitch, ScoreQuality, ScoreSpeaker):
+            for stage in _ATTEMPT:
                 work = work | f"{stage.stage_name} {attempt}" >> beam.ParDo(stage(self.recipe, self.work_folder))
             work = work | f"JudgeTakes {attempt}" >> beam.ParDo(JudgeTakes(self.recipe, self.limits))
         for last in (AddSurroundings, TokenizeAudio):

@@ -14,7 +14,7 @@ from pipelines.perform import first_lines, next_attempt
 from pipelines.run_stage import run_stage
 from pipelines.script_chunks import STATUSES, ScriptRecord, read_scripts
 from pipelines.shape import STEPS, Phase, changes, shape_of
-from pipelines.stage_table import StageSource, close_stages
+from pipelines.stage_table import StageSource, close_stages, concerns
 from pipelines.take_chunks import arrow_bytes, read_takes, take_row
 from pipelines.work_folder import RECIPE, only_builder
 from pipelines.write import judged, written
@@ -172,7 +172,7 @@ class _Again:
         line = first_lines(cast, self.recipe.seed)[int(self.take["turn"])]
         for _ in range(int(self.take["attempt"])):
             line = next_attempt(line, self.recipe.seed)
-        take, trouble = self._run(TAKE_STAGES, line)
+        take, trouble = self._run([name for name in TAKE_STAGES if concerns(name, line.turn)], line)
         if trouble is not None:
             return trouble
         schema = arrow_schema(utterance_features(self.takes["codec"]["num_codebooks"]), {})

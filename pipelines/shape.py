@@ -29,8 +29,10 @@ STEPS: dict[Phase, tuple[str, ...]] = {
     "perform": (
         "CastVoices",
         "SynthesizeSpeech",
+        "SynthesizeSinging",
         "Transcribe",
         "ScorePitch",
+        "ScoreSinging",
         "ScoreQuality",
         "ScoreSpeaker",
         "AddSurroundings",

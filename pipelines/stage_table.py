@@ -10,16 +10,19 @@ from pipelines.answers import FileAnswers
 from pipelines.one_thread import compute_on_one_thread
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe, Service
+from schemas.script import Turn
 from stages.backends import registry
-from stages.backends.protocols import Paid
+from stages.backends.protocols import Paid, Served
 
 STAGES: dict[str, tuple[str, str | None]] = {
     "WriteScripts": ("stages.write_scripts", "script"),
     "JudgeScripts": ("stages.judge_scripts", "script_judge"),
     "CastVoices": ("stages.cast_voices", "speech"),
     "SynthesizeSpeech": ("stages.synthesize_speech", "speech"),
+    "SynthesizeSinging": ("stages.synthesize_singing", "singing"),
     "Transcribe": ("stages.transcribe", "transcription"),
     "ScorePitch": ("stages.score_pitch", None),
+    "ScoreSinging": ("stages.score_singing", None),
     "ScoreQuality": ("stages.score_quality", "quality"),
     "ScoreSpeaker": ("stages.score_speaker", "speaker"),
     "AddSurroundings": ("stages.add_surroundings", None),
@@ -32,6 +35,14 @@ SETTINGS: dict[str, dict[str, str]] = {
     "AddSurroundings": {"share": "perform.surroundings_share", "seed": "seed"},
 }
 """Stage fields taken from the recipe: field -> key."""
+
+ONLY_SUNG: dict[str, bool] = {"SynthesizeSpeech": False, "SynthesizeSinging": True, "ScoreSinging": True}
+"""Stages that concern sung turns alone, or spoken ones alone; the others concern every turn."""
+
+
+def concerns(stage_name: str, turn: Turn) -> bool:
+    """Whether a stage has anything to do with a turn."""
+    return stage_name not in ONLY_SUNG or ONLY_SUNG[stage_name] == (turn.song is not None)
 
 
 class Stage(Protocol):
@@ -97,7 +108,7 @@ class StageSource:
     def patience_s(self) -> float | None:
         """How long to wait for a batch; None for a back end that bounds its own requests."""
         with _lock:
-            return None if isinstance(_backends.get(self._backend_key), Paid) else self.recipe.run.stage_timeout_s
+            return None if isinstance(_backends.get(self._backend_key), Served) else self.recipe.run.stage_timeout_s
 
     def _make(self) -> Stage:
         settings = {field: attrgetter(key)(self.recipe) for field, key in SETTINGS.get(self.name, {}).items()}

@@ -10,13 +10,11 @@ import pyarrow as pa
 import soundfile
 
 from pipelines.manifests import checked_bytes, take_chunk, write_chunk
-from schemas.columns import arrow_schema, utterance_features
+from pipelines.song_columns import score_columns, song_columns
+from schemas.columns import arrow_schema, rounded, utterance_features
 from schemas.roles import describe
 from schemas.script import Character, Script
 from schemas.take import SAMPLE_RATE, DeadLetter, Samples, Take, Vector, Voice
-
-NUM_COMPARED = 6
-"""Decimal places kept of every measured number: finer digits are noise."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def flac(samples: Samples) -> bytes:
 def turn_columns(script: Script, index: int, spoken: str) -> dict[str, Any]:
     """The columns that say what a turn is, shared by all tables."""
     turn = script.turns[index]
-    columns = turn.model_dump(exclude={"slots"})
+    columns = turn.model_dump(exclude={"slots", "song"}) | song_columns(turn)
     return columns | {"utterance_id": f"{script.dialogue_id}-t{index:02d}", "turn_index": index, "spoken": spoken}
 
 
@@ -83,16 +81,13 @@ def take_row(script: Script, take: Take) -> dict[str, Any]:
         "native_rate_hz": take.native_rate_hz,
         "dropped_tags": list(take.dropped_tags),
         "surroundings": asdict(take.surroundings) if take.surroundings else None,
-        "phones": [{**asdict(p), "start_s": _short(p.start_s), "end_s": _short(p.end_s)} for p in take.phones],
+        "phones": [{**asdict(p), "start_s": rounded(p.start_s), "end_s": rounded(p.end_s)} for p in take.phones],
+        **score_columns(line.turn, take),
         "reference": take.reference,
         "hypothesis": take.hypothesis,
-        "measures": {name: _short(value) for name, value in take.measures.as_dict().items()},
+        "measures": {name: rounded(value) for name, value in take.measures.as_dict().items()},
         "codes": list(take.codes.values),
     }
-
-
-def _short(value: float | None) -> float | None:
-    return None if value is None else round(float(value), NUM_COMPARED)
 
 
 def take_manifest(take: Take, row: dict[str, Any], position: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pipelines.books import open_accounts
 from pipelines.card import card_faults, split_of
 from pipelines.manifests import Manifest
 from pipelines.stage_table import backend_of
-from pipelines.verify_rows import check_audio, check_codes, check_decoding, check_speaker, check_surroundings
+from pipelines.verify_rows import check_audio, check_codes, check_decoding, check_song, check_speaker, check_surroundings
 from pipelines.verify_work import verify_work
 from pipelines.work_folder import is_work_folder
 from schemas.columns import table_features
@@ -109,9 +109,15 @@ class _Tally:
 
 
 def _cut_by(row: dict[str, Any]) -> Iterator[str]:
-    """What no other split may hold: of role-play the character, of other kinds scene and assistant; and the user."""
+    """What no other split may hold: of role-play the character, of singing the song, of conversation scene and
+    assistant; and the user."""
     assistant = row["characters"]["assistant"]["character_id"]
-    yield assistant if row["kind"] == "roleplay" else f"{row['scene']} with {assistant}"
+    cuts = {
+        "conversation": f"{row['scene']} with {assistant}",
+        "roleplay": assistant,
+        "singing": f"the song {row['scene']}",
+    }
+    yield cuts[row["kind"]]
     yield row["characters"]["user"]["character_id"]
 
 
@@ -164,6 +170,7 @@ def _check_row(
         yield from check_codes(row["codes"], row["duration_s"], manifest["codec"])
         yield from check_speaker(row["character"])
         yield from check_surroundings(row)
+        yield from check_song(row)
         if codec is not None and table == "utterances":
             yield from check_decoding(row, codec)
     elif table == "utterances":

@@ -1,5 +1,5 @@
 """What `troupe verify` asks of a row, wherever it stands: do audio and codes open, and last as long as it says? Is the
-speaker's vector one, and who is in a room?"""
+speaker's vector one, who is in a room, and is a song's score all there?"""
 
 import io
 import math
@@ -10,8 +10,11 @@ import numpy as np
 import soundfile
 
 from pipelines.manifests import Manifest
+from schemas.score import Note
+from schemas.score_midi import from_midi
 from schemas.take import SAMPLE_RATE
 from stages.score_speaker import NORM_TOLERANCE
+from stages.synthesize_singing import MAX_MISSING_S
 
 DURATION_SLACK_S = 0.5 / SAMPLE_RATE
 
@@ -58,3 +61,24 @@ def check_surroundings(turn: dict[str, Any]) -> Iterator[str]:
     """`turn`: a take, or a turn of a dialogue."""
     if turn["surroundings"] is not None and turn["role"] != "user":
         yield f"{turn['utterance_id']}: has surroundings, which only users have"
+
+
+def check_song(row: dict[str, Any]) -> Iterator[str]:
+    """`row`: a take. What is sung has a score that fits into the take, and a MIDI file with the same notes."""
+    if len({row[column] is None for column in ("song", "score", "midi")}) > 1:
+        yield f"{row['take_id']}: of song, score and midi some are there and some are not"
+        return
+    if row["song"] is None:
+        return
+    score = row["score"]
+    notes = tuple(Note(**{name: note[name] for name in Note.model_fields}) for note in score["notes"])
+    end_s = score["score_start_s"] + notes[-1].end_beats * 60 / score["tempo_bpm"]
+    if end_s > row["duration_s"] + MAX_MISSING_S:
+        yield f"{row['take_id']}: its score ends at {end_s:.2f} s, its audio at {row['duration_s']:.2f} s"
+    try:
+        written = from_midi(row["midi"]).notes
+    except ValueError as error:
+        yield f"{row['take_id']}: its MIDI file does not open: {error}"
+        return
+    if written != notes:
+        yield f"{row['take_id']}: its MIDI file has other notes than its score"

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from datasets import Audio, Features, List, Value
 
+from schemas.score import Song
 from schemas.script import Character
 from schemas.take import MEASURES, SAMPLE_RATE
 
@@ -48,6 +49,8 @@ _PERFORMANCE = {
     "overlap": _TEXT,
     "thought": _TEXT,
     "action": _TEXT,
+    "song": _struct(tuple(name for name in Song.model_fields if name not in ("score", "hummed")), _TEXT)
+    | {"hummed": Value("bool")},
 }
 
 
@@ -56,6 +59,41 @@ _MADE = {
     "surroundings": _struct(("rt60_s", "wet_db", "snr_db"), Value("float64")) | {"noise": _TEXT},
 }
 """What became of a turn's text and sound on the way."""
+
+_MUSIC = {
+    "score": {
+        "tempo_bpm": Value("float64"),
+        "tonic": _TEXT,
+        "mode": _TEXT,
+        "beats_per_bar": _COUNT,
+        "beat_unit": _COUNT,
+        "score_start_s": _SECONDS,
+        "notes": List(
+            {
+                "midi": _COUNT,
+                "onset_beats": Value("float64"),
+                "duration_beats": Value("float64"),
+                "syllable": _TEXT,
+                "slur": Value("bool"),
+                "breath": Value("bool"),
+                "start_s": _SECONDS,
+                "end_s": _SECONDS,
+                "pitch_error_cents": Value("float64"),
+                "onset_error_s": _SECONDS,
+            }
+        ),
+    },
+    "midi": Value("binary"),
+}
+"""What is sung, and how each note was heard (`schemas.take.SungNote`); null for what is spoken."""
+
+NUM_COMPARED = 6
+"""Decimal places kept of every measured number: finer digits are noise."""
+
+
+def rounded(value: float | None) -> float | None:
+    """A measured number as a column keeps it."""
+    return None if value is None else round(float(value), NUM_COMPARED)
 
 
 def _codes(num_codebooks: int) -> Any:
@@ -78,6 +116,9 @@ def utterance_features(num_codebooks: int) -> Features:
         | _MADE
         | {
             "phones": List({"label": _TEXT, "start_s": _SECONDS, "end_s": _SECONDS}),
+        }
+        | _MUSIC
+        | {
             "reference": _TEXT,
             "hypothesis": _TEXT,
             "measures": _struct(MEASURES, Value("float64")),

@@ -35,3 +35,7 @@ class UnspeakableTextError(TroupeError):
 
 class GrammarError(TroupeError):
     """The offline grammar is wrong; the message names file, key and remedy."""
+
+
+class SongbookError(TroupeError):
+    """A file of the songbook is wrong; the message names file, phrase and remedy."""

@@ -210,13 +210,25 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _calibrated_ears(self) -> "Recipe":
-        speech = self.backends.speech.name
+        voices = [self.backends.speech.name] + [self.backends.singing.name] * ("singing" in self.kinds)
         for ears, name in (("transcription", "phone-ctc"), ("speaker", "speaker-net")):
-            if getattr(self.backends, ears).name == name and speech != "espeak-world":
-                raise ValueError(
-                    f"backends: the embedded net '{name}' knows the voices of 'espeak-world' only, not those "
-                    f"of '{speech}'; name another {ears} back end"
-                )
+            for voice in voices:
+                if getattr(self.backends, ears).name == name and voice != "espeak-world":
+                    raise ValueError(
+                        f"backends: the embedded net '{name}' knows the voices of 'espeak-world' only, not those "
+                        f"of '{voice}'; name another {ears} back end"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _one_voice(self) -> "Recipe":
+        """The embedded singer has the voices of the embedded speech engine, and nobody else's."""
+        speech = self.backends.speech.name
+        if "singing" in self.kinds and self.backends.singing.name == "espeak-world" != speech:
+            raise ValueError(
+                f"backends.singing: 'espeak-world' cannot sing in the voices of '{speech}'; name a singing back end "
+                "that can, such as 'http'"
+            )
         return self
 
     @model_validator(mode="after")
@@ -228,6 +240,13 @@ class Recipe(_Section):
                 "perform.limits: the embedded limits on 'speaker_similarity' were fitted with 'speaker-net', not with "
                 "'campplus'; add an entry of your own (minimum = -inf lifts it)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _songs_to_sing(self) -> "Recipe":
+        for kind, plan in self.kinds.items():
+            if plan.songs is not None and kind != "singing":
+                raise ValueError(f"kinds.{kind}.songs: only 'singing' has songs; delete the line")
         return self
 
     @model_validator(mode="after")

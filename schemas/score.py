@@ -119,8 +119,9 @@ class Score(_Record):
 
 def words(notes: tuple[Note, ...]) -> str:
     """What is sung on some notes, as it is written: English words with spaces, Chinese characters without."""
-    text = "".join(note.syllable[:-1] if note.syllable.endswith("-") else note.syllable + " " for note in notes)
-    return re.sub(r"(?<=[\u4e00-\u9fff]) ", "", text.replace("  ", " ")).strip()
+    syllables = [note.syllable for note in notes if note.syllable]
+    text = "".join(syllable[:-1] if syllable.endswith("-") else f"{syllable} " for syllable in syllables)
+    return re.sub(r"(?<=[\u4e00-\u9fff]) ", "", text).strip()
 
 
 def lyric(score: Score) -> str:

@@ -109,7 +109,7 @@ class Turn(PlayedTurn):
 
     @property
     def manner(self) -> Manner:
-        """Whose limits the turn is judged by: its style's, a song's, or a back-channel's, which is too short for those."""
+        """Whose limits the turn is judged by: its style's, a song's, or those of a back-channel, which is too short."""
         if self.song is not None:
             return "hummed" if self.song.hummed else "sung"
         return "backchannel" if self.overlap == "backchannel" else self.style

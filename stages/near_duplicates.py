@@ -19,7 +19,7 @@ BANDS, ROWS = 21, 6
 
 
 def signature(script: Script) -> bytes:
-    """PERMUTATIONS MinHash values of the words of all turns, back-channels apart, two bytes each.
+    """PERMUTATIONS MinHash values of the words of all turns, back-channels and songs apart, two bytes each.
 
     The low 16 bits of a value are as good as all (b-bit minwise hashing, Li and König 2010), and a corpus of millions
     is grouped by them.
@@ -42,7 +42,7 @@ def similarity(a: bytes, b: bytes) -> float:
 
 
 def _shingles(script: Script) -> Iterator[str]:
-    text = " ".join(turn.text for turn in script.turns if turn.overlap != "backchannel")
+    text = " ".join(turn.text for turn in script.turns if turn.overlap != "backchannel" and not turn.song)
     plain = "".join(c if c.isalnum() or c == "'" else " " for c in text.lower())
     units = plain.split() if script.plan.language == "en" else list(plain.replace(" ", ""))
     for start in range(max(1, len(units) - SHINGLE + 1)):

@@ -1,8 +1,8 @@
 """Recipe -> what each dialogue will be about and who speaks: decided before anything is written.
 
 Splits never share what they are cut by. For conversation the pairs (scene, assistant voice) are dealt out to the
-splits, for role-play the characters, and so are the user voices; a dialogue then draws from its own split's pairs and
-voices.
+splits, for role-play the characters, for singing the songs, and so are the user voices; a dialogue then draws from its
+own split's pairs and voices.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,9 @@ from schemas.recipe import KindPlan, Recipe
 from schemas.script import Character, DialoguePlan, Kind, Language
 from schemas.seeds import derive_seed, generator
 from stages.backends.grammar_cast import Role, cast
-from stages.backends.grammar_data import scenes
+from stages.backends.grammar_data import load_grammar, scenes
 from stages.backends.grammar_people import characters
+from stages.backends.repertoire import song_ids
 
 Key = TypeVar("Key", bound=str)
 Item = TypeVar("Item")
@@ -105,9 +106,27 @@ def _in_turn(recipe: Recipe, roles: list[Role]) -> list[Pair]:
     return [pair for turn in zip_longest(*shuffled) for pair in turn if pair is not None]
 
 
+def _singing_pairs(recipe: Recipe, kind_plan: KindPlan, language: Language) -> dict[str, list[Pair]]:
+    """Every song with every assistant voice: each song once, then each with its second singer, and so on."""
+    assistants = characters(language, "assistant", kind_plan.assistant_voices, recipe.grammar)
+    load_grammar(language, recipe.grammar, "singing")  # a folder without singing is an error now, not at each dialogue
+    songs = song_ids(language, kind_plan.songs, recipe.seed)
+    parts = _partition(recipe, songs, f"songs singing {language}", f"kinds.singing ({language}): songs")
+    singers = {song: _singers(recipe, song, assistants) for song in songs}
+    return {
+        split: [(song, singers[song][turn]) for turn in range(len(assistants)) for song in part]
+        for split, part in parts.items()
+    }
+
+
+def _singers(recipe: Recipe, song: str, assistants: list[Character]) -> list[Character]:
+    return [assistants[place] for place in generator(recipe.seed, "singers", song).permutation(len(assistants))]
+
+
 _PAIRS: dict[Kind, Callable[[Recipe, KindPlan, Language], dict[str, list[Pair]]]] = {
     "conversation": _conversation_pairs,
     "roleplay": _roleplay_pairs,
+    "singing": _singing_pairs,
 }
 """The scenes and assistants of a kind, dealt out to the splits by what they are cut by."""
 

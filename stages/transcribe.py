@@ -22,6 +22,7 @@ class Transcribe:
             [take.samples for take in takes],
             [take.line.spoken for take in takes],
             [take.line.language for take in takes],
+            [take.line.turn.song is not None for take in takes],
         )
         for take, hearing in zip(takes, hearings, strict=True):
             yield _with_hearing(take, hearing)

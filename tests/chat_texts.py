@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.script import EMOTIONS
 from tests.chat_roles import language_of, play, profile, staging
+from tests.chat_songs import lyrics, sung
 
 ENGLISH = """
 apple river window letter garden summer yellow candle market silver mother planet coffee button orange winter pocket
@@ -31,8 +32,10 @@ PLAYED: dict[str, Callable[[str, random.Random, str], dict[str, Any]]] = {
     '"manner"': profile,
     '"arc"': staging,
     '"thought"': play,
+    '"lines"': lyrics,
+    '"before"': sung,
 }
-"""Field of an answer -> what answers so, in role-play."""
+"""Field of an answer -> what answers so, in role-play and singing."""
 
 HUGE = "apple " * 17_000
 """100 kB of text."""
@@ -81,8 +84,9 @@ def _answer(body: dict[str, Any], score: float, other_language: bool) -> dict[st
 
 def _swollen(answer: dict[str, Any]) -> dict[str, Any]:
     """The answer with a text that is far too long."""
-    if "turns" in answer:
-        return answer | {"turns": [turn | {"text": HUGE} for turn in answer["turns"][:1]]}
+    for name in ("turns", "before"):
+        if name in answer:
+            return answer | {name: [turn | {"text": HUGE} for turn in answer[name][:1]]}
     return answer | {next(name for name, value in answer.items() if isinstance(value, str)): HUGE}
 
 

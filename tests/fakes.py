@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.score import Note, Score, Song, lyric
 from schemas.script import Character, DialoguePlan, Language, Script, Turn
 from schemas.tags import Tag
 from schemas.take import SAMPLE_RATE, Codes, Line, Samples, Vector, Voice
@@ -27,6 +28,7 @@ FAKES = {
     ("script", "fake"): "tests.fakes:FakeWriter",
     ("script_judge", "fake"): "tests.fakes:FakeJudge",
     ("speech", "fake"): "tests.fakes:ToneSpeech",
+    ("singing", "fake"): "tests.fakes:ToneSinging",
     ("transcription", "fake"): "tests.fakes:ExactEars",
     ("quality", "fake"): "tests.fakes:FlatQuality",
     ("speaker", "fake"): "tests.fakes:OneSpeaker",
@@ -78,7 +80,8 @@ class _Fake:
 
 
 class FakeWriter(_Fake):
-    """Two turns each; every text names its dialogue in letters, so that no two are near-duplicates."""
+    """Two turns each, and a song of three notes in singing; every text names its dialogue in letters, so that no two are
+    near-duplicates."""
 
     def write(self, plans: Sequence[DialoguePlan]) -> list[Written | Exception]:
         return [self._written(plan) for plan in plans]
@@ -103,7 +106,16 @@ class FakeWriter(_Fake):
             Turn(role="user", text=question.format(words), intent="ask"),
             Turn(role="assistant", text=answer.format(words), intent="answer", emotion="happy", intensity=2),
         )
-        return Script(plan=plan, topic="test", turns=turns, writer=self.name)
+        return Script(plan=plan, topic="test", turns=turns + self._sung(plan), writer=self.name)
+
+    def _sung(self, plan: DialoguePlan) -> tuple[Turn, ...]:
+        if plan.kind != "singing":
+            return ()
+        syllable = {"en": "la", "zh": "啦"}[plan.language]
+        notes = (Note(midi=60 + 2 * n, onset_beats=n, duration_beats=1, syllable=syllable) for n in range(3))
+        score = Score(tempo_bpm=60, tonic="C", notes=tuple(notes))
+        song = Song(song_id=plan.scene, title="La", origin="test", source="test", licence="CC0-1.0", score=score)
+        return (Turn(role="assistant", text=lyric(score), intent="sing", song=song),)
 
 
 class FakeJudge(_Fake):
@@ -142,11 +154,35 @@ class ToneSpeech(_Fake):
         return Performance(wave, 1 if fault == "rate" else SAMPLE_RATE, ())
 
 
+class ToneSinging(_Fake):
+    """Tones of the score's pitches, beat 0 a fifth of a second into the take."""
+
+    lead_s = 0.2
+
+    def sing(self, lines: Sequence[Line]) -> list[Performance]:
+        return [self._tones(line) for line in lines]
+
+    def _tones(self, line: Line) -> Performance:
+        song = line.turn.song
+        assert song is not None
+        wave = np.zeros(int((2 * self.lead_s + song.score.duration_s) * SAMPLE_RATE))
+        for note in song.score.notes:
+            start_s, end_s = song.score.times_s(note)
+            first, last = (round((self.lead_s + at) * SAMPLE_RATE) for at in (start_s, end_s))
+            cycles = np.arange(last - first) / SAMPLE_RATE * 440 * 2 ** ((note.midi - 69) / 12)
+            wave[first:last] = 6000 * np.sin(2 * np.pi * cycles)
+        samples: Any = wave.astype(np.int16)
+        samples[:MARK_SAMPLES] = mark(line.take_id)
+        fault = fault_of("singing", line.take_id)
+        samples = {"nan": samples * np.nan, "silence": 0 * samples, "length": samples[:100]}.get(fault, samples)
+        return Performance(samples, 1 if fault == "rate" else SAMPLE_RATE, (), self.lead_s)
+
+
 class ExactEars(_Fake):
     """Hears what was to be said."""
 
     def transcribe(
-        self, clips: Sequence[Samples], texts: Sequence[str], languages: Sequence[Language]
+        self, clips: Sequence[Samples], texts: Sequence[str], languages: Sequence[Language], sung: Sequence[bool] = ()
     ) -> list[Hearing]:
         heard = [self._hearing(fault_of("transcription", clip), text) for clip, text in zip(clips, texts, strict=True)]
         return [hearing for hearing in heard if hearing is not None]

@@ -10,9 +10,10 @@ that no training, test or benchmark uses. Per kind, language and style it limits
 - `length_ratio` and silence at either end against collapse only, which the gap sees better, and `speaker_similarity`
   against another's voice: at fixed limits, wider where a percent of clean clips needs it (voice activity is hard to
   tell in a whisper, and so is who whispers);
-- `clipped_share` as published.
+- what the production profile says of every voice: `clipped_share`, and how near to its score a song must be.
 
-Pitch, voice and loudness are expressive by design and synthesis adds no noise, so these are measured only.
+A song has the pace of its score, and is long: more of them are kept. A hummed one has no words. Pitch, voice and
+loudness of speech are expressive by design and synthesis adds no noise, so these are measured only.
 What the limits do is then checked on clips they were not fitted on.
 """
 
@@ -30,11 +31,12 @@ from numpy.typing import NDArray
 
 from schemas.limits import Limit, Limits, Side, load_limits
 from schemas.recipe import KindPlan, Recipe
-from schemas.script import KINDS, LANGUAGES, MANNERS, Kind, Language, Manner
+from schemas.script import KINDS, LANGUAGES, STYLES, Kind, Language, Manner, Turn
 from schemas.seeds import derive_seed, generator
 from schemas.take import Line, Measures, Voice
 from stages.backends import phone_transcriber, speaker_encoder
 from stages.backends.dnsmos_quality import DnsmosQuality
+from stages.backends.espeak_singing import EspeakSinging
 from stages.backends.espeak_speech import EspeakSpeech
 from stages.backends.grammar_writer import write_script
 from stages.backends.phone_transcriber import PhoneTranscriber
@@ -44,19 +46,23 @@ from stages.judge import judge_line
 from stages.normalize_text import normalize, normalize_tagged
 from stages.plan_dialogues import plan_dialogues
 from stages.score_quality import ScoreQuality
+from stages.score_singing import ScoreSinging
 from stages.score_speaker import ScoreSpeaker
+from stages.synthesize_singing import SynthesizeSinging
 from stages.synthesize_speech import SynthesizeSpeech
 from stages.transcribe import Transcribe
 
 TABLE = Path(__file__).parents[1] / "schemas" / "limits" / "embedded.toml"
 FIT, CHECK = "calibration", "calibration check"
 """Seed namespaces of the clips that limits are fitted on and checked on."""
-CLIPS: dict[Manner, int] = {"plain": 200, "whisper": 60, "shout": 60, "backchannel": 100}
+CLIPS: dict[Manner, int] = {"plain": 200, "whisper": 60, "shout": 60, "backchannel": 100, "sung": 80, "hummed": 40}
 """Clips per kind and language to fit on; half as many check."""
-DIALOGUES_A_BACKCHANNEL = 12
-"""So many dialogues have at least one: about every fourth does."""
-KEPT = 0.95
+DIALOGUES_A_TURN: dict[Manner, int] = {"backchannel": 12, "hummed": 24}
+"""So many dialogues have at least one turn of a rare manner."""
+KEPT, KEPT_OF_SONGS = 0.95, 0.97
 TAILS: tuple[tuple[str, Side], ...] = (("gap", "maximum"), ("worst_gap", "maximum"), ("dnsmos_ovrl", "minimum"))
+WORDS = ("gap", "worst_gap", "length_ratio")
+"""Measures that ask for words."""
 GUARDS: dict[tuple[str, Side], float] = {
     ("length_ratio", "minimum"): 0.8,  # a fifth lost or gained: the smallest cut the recognizer is held to catch
     ("length_ratio", "maximum"): 1.25,
@@ -81,23 +87,30 @@ class Group:
     style: Manner
 
 
-GROUPS = tuple(Group(kind, language, style) for kind in KINDS for language in LANGUAGES for style in MANNERS)
+SUNG: tuple[Manner, ...] = ("sung", "hummed")
+MANNERS_OF: dict[Kind, tuple[Manner, ...]] = {
+    "conversation": (*STYLES, "backchannel"),
+    "roleplay": (*STYLES, "backchannel"),
+    "singing": ("plain", *SUNG),
+}
+"""The manners of a kind's turns. In singing dialogues what is spoken is spoken plainly."""
+GROUPS = tuple(Group(kind, language, style) for kind in KINDS for language in LANGUAGES for style in MANNERS_OF[kind])
 
 
 def clean_lines(namespace: str, group: Group, count: int) -> list[Line]:
     """One turn, in the group's style, of each of `count` dialogues that have such a turn."""
-    planned = count * DIALOGUES_A_BACKCHANNEL if group.style == "backchannel" else count
+    planned = count * DIALOGUES_A_TURN.get(group.style, 1)
     kinds = {group.kind: KindPlan(dialogues=planned, languages={group.language: 1.0}, assistant_voices=60)}
     recipe = Recipe(name="calibration", seed=derive_seed(namespace, group.style), kinds=kinds, splits={"train": 1.0})
     lines: list[Line] = []
     for script in (write_script(plan) for plan in plan_dialogues(recipe)):
-        fit = [i for i, t in enumerate(script.turns) if (t.manner == "backchannel") == (group.style == "backchannel")]
+        fit = [index for index, turn in enumerate(script.turns) if _may_be(turn, group.style)]
         if not fit or len(lines) == count:
             continue
         seed = derive_seed(recipe.seed, script.dialogue_id, 0)
         index = fit[int(generator(seed).integers(len(fit)))]
         turn = script.turns[index]
-        if group.style != "backchannel":
+        if group.style in STYLES:
             turn = turn.model_copy(update={"style": group.style})
         character = script.speaker(turn)
         spoken = normalize(turn.text, group.language)
@@ -120,19 +133,27 @@ def clean_lines(namespace: str, group: Group, count: int) -> list[Line]:
     return lines
 
 
+def _may_be(turn: Turn, style: Manner) -> bool:
+    """Whether a turn is of a manner, or is spoken and could be spoken in that style."""
+    return turn.manner == style or (style in STYLES and turn.manner in STYLES)
+
+
 def hear(lines: Sequence[Line]) -> list[Measures]:
-    """What the pipeline's ears say of each line when it is performed once, in the voice of its character."""
+    """What the pipeline's ears say of each line when it is performed once, in the voice of its character. The lines are
+    all spoken or all sung."""
     engine = EspeakSpeech()
-    synthesize = SynthesizeSpeech(engine)
-    ears = (Transcribe(PhoneTranscriber()), ScoreQuality(DnsmosQuality()), ScoreSpeaker(SpeakerNetEncoder()))
-    for stage in (synthesize, *ears):
-        stage.open()
+    sung = lines[0].turn.song is not None
+    synthesize = SynthesizeSinging(EspeakSinging()) if sung else SynthesizeSpeech(engine)
+    ears = [Transcribe(PhoneTranscriber()), ScoreQuality(DnsmosQuality()), ScoreSpeaker(SpeakerNetEncoder())]
+    stages = [synthesize, *ears, *([ScoreSinging()] if sung else [])]
+    for opened in (engine, *stages):
+        opened.open()
     voice = cache(partial(heard_once, engine))
-    takes = synthesize.process([replace(line, voice=voice(line.character)) for line in lines])
-    for ear in ears:
-        takes = list(ear.process(takes))
-    for stage in (synthesize, *ears):
-        stage.close()
+    takes = [replace(line, voice=voice(line.character)) for line in lines]
+    for stage in stages:
+        takes = list(stage.process(takes))
+    for opened in (engine, *stages):
+        opened.close()
     return [take.measures for take in takes]
 
 
@@ -161,26 +182,31 @@ def fence(values: Values, side: Side) -> float:
     return float(np.exp(low - reach if side == "minimum" else high + reach))
 
 
-def joint_tail(heard: Sequence[Measures]) -> float:
-    """The largest share, equal for all TAILS, whose bounds together keep KEPT of the clips."""
-    columns = [(_values(heard, measure), side) for measure, side in TAILS]
-    for share in np.linspace(1 - KEPT, 0, 101):
+def joint_tail(heard: Sequence[Measures], tails: Sequence[tuple[str, Side]], keep: float) -> float:
+    """The largest share, equal for all tails, whose bounds together keep so many of the clips."""
+    columns = [(_values(heard, measure), side) for measure, side in tails]
+    for share in np.linspace(1 - keep, 0, 101):
         kept = [within(values, side, tail_bound(values, side, share)) for values, side in columns]
-        if np.all(kept, axis=0).mean() >= KEPT:
+        if np.all(kept, axis=0).mean() >= keep:
             return float(share)
     raise AssertionError("a tail of nothing keeps every clip")
 
 
 def fit(group: Group, heard: Sequence[Measures]) -> list[Limit]:
     """The limits of a group from what was heard in its clean clips."""
-    share = joint_tail(heard)
+    tails = [tail for tail in TAILS if group.style != "hummed" or tail[0] not in WORDS]
+    keep = KEPT_OF_SONGS if group.style in SUNG else KEPT
+    share = joint_tail(heard, tails, keep)
     bounds: list[tuple[str, Side, float, str]] = []
-    for measure, side in TAILS:
+    for measure, side in tails:
         bound = tail_bound(_values(heard, measure), side, share)
-        bounds.append((measure, side, bound, f"{share:.1%} tail, jointly {1 - KEPT:.0%},"))
+        bounds.append((measure, side, bound, f"{share:.1%} tail, jointly {1 - keep:.0%},"))
     pace = "seconds_per_character"
-    bounds += [(pace, side, fence(_values(heard, pace), side), "Emilia's fence") for side in ("minimum", "maximum")]
+    paces: tuple[Side, ...] = () if group.style in SUNG else ("minimum", "maximum")
+    bounds += [(pace, side, fence(_values(heard, pace), side), "Emilia's fence") for side in paces]
     for (measure, side), guard in GUARDS.items():
+        if group.style == "hummed" and measure in WORDS:
+            continue
         tail = tail_bound(_values(heard, measure), side, GUARD_TAIL)
         bound = min(guard, tail) if side == "minimum" else max(guard, tail)
         bounds.append((measure, side, bound, f"{guard}, or the {GUARD_TAIL:.0%} tail where further,"))
@@ -236,7 +262,8 @@ def main() -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # inherited: every process keeps to its own core
 
     weights = weights_digest()
-    table = [limit for limit in load_limits("production").table if limit.measure == "clipped_share"]
+    production = load_limits("production").table
+    table = [limit for limit in production if limit.measure == "clipped_share" or limit.style in SUNG]
     for group in GROUPS:
         table += fit(group, hear_parallel(clean_lines(FIT, group, CLIPS[group.style]), processes))
     TABLE.write_text(as_toml(table, weights), encoding="utf-8")

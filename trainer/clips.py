@@ -52,8 +52,12 @@ class Clip:
     phones: tuple[Span, ...]
 
 
+Maker = Callable[[str, Sequence[int]], Iterator[Clip]]
+"""(Namespace, indices) -> their clips."""
+
+
 @cache
-def _vocabulary(language: Language) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def vocabulary(language: Language) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Common words, and words of the dictionary."""
     common = tuple(tomllib.loads(WORDS.read_text())[language].split())
     if language == "en":
@@ -79,7 +83,7 @@ def _inflected_words() -> tuple[str, ...]:
 def practice_text(random: np.random.Generator, language: Language) -> str:
     """Words in random order, with a comma or a tag at times: the ear must not learn to guess a sentence, nor to take a
     laugh for words."""
-    common, rare = _vocabulary(language)
+    common, rare = vocabulary(language)
     comma, *stops = MARKS[language]
     count = int(random.integers(1, LONGEST_WORDS[language] + 1))
     text = ""
@@ -200,13 +204,12 @@ def _played(line: Line, carrier: Carrier, speedup: float) -> Clip:
     return Clip(line, np.asarray(loud, dtype=np.int16), tuple(phones))
 
 
-def make_clips_parallel(namespace: str, count: int, processes: int, *, carriers: bool = False) -> list[Clip]:
-    """The first `count` clips (or carrier clips) of a namespace; the same whatever the number of processes."""
-    make = make_carrier_clips if carriers else make_clips
+def make_clips_parallel(namespace: str, count: int, processes: int, make: Maker = make_clips) -> list[Clip]:
+    """The first `count` clips of a namespace, of whatever sort; the same whatever the number of processes."""
     slices = [range(start, min(start + SLICE, count)) for start in range(0, count, SLICE)]
     with get_context("spawn").Pool(processes) as pool:
         return [clip for part in pool.imap(partial(_listed, make, namespace), slices) for clip in part]
 
 
-def _listed(make: Callable[[str, Sequence[int]], Iterator[Clip]], namespace: str, indices: Sequence[int]) -> list[Clip]:
+def _listed(make: Maker, namespace: str, indices: Sequence[int]) -> list[Clip]:
     return list(make(namespace, indices))

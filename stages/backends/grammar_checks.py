@@ -18,6 +18,14 @@ from stages.backends.grammar_template import (
 NAMES = frozenset({"user", "assistant"})
 """Slots that are always known: the names of the two characters."""
 
+SONG = "song"
+"""Where there are songs, the slot that is always known: the one to be sung."""
+
+
+def _known(topic: Topic) -> frozenset[str]:
+    """The slots that may be mentioned from the first turn on."""
+    return NAMES | ({SONG} & topic.slots.keys())
+
 
 def check_topic(path: Path, topic: Topic) -> None:
     """Raises GrammarError that names the file, the key and what is wrong."""
@@ -129,6 +137,7 @@ def _intent_problems(topic: Topic, intent: Intent) -> Iterator[tuple[str, str]]:
         for template in templates:
             yield from _wording_problems(topic, intent, f"{key}.says.{mood}", template)
     yield from _beside_problems(topic, intent, key)
+    yield from _singing_problems(topic, intent, key)
 
 
 def _beside_problems(topic: Topic, intent: Intent, key: str) -> Iterator[tuple[str, str]]:
@@ -137,14 +146,28 @@ def _beside_problems(topic: Topic, intent: Intent, key: str) -> Iterator[tuple[s
     for where, templates in (("does", intent.does), ("thinks", intent.thinks)):
         for template in templates:
             yield from _template_problems(topic, f"{key}.{where}", template)
-            if not is_sayable(template, topic.rules, intent.needs | intent.gives | NAMES):
+            if not is_sayable(template, topic.rules, intent.needs | intent.gives | _known(topic)):
                 yield f"{key}.{where}", "mentions a slot that is not in needs or gives"
+
+
+def _singing_problems(topic: Topic, intent: Intent, key: str) -> Iterator[tuple[str, str]]:
+    if intent.sings is None:
+        return
+    if SONG not in topic.slots:
+        yield f"{key}.sings", "only the topic of singing has songs"
+    if intent.role == "user":
+        yield f"{key}.sings", "only the assistant sings"
+    if intent.gives:
+        yield f"{key}.gives", "what is said before a song may be left out, so it introduces nothing"
+    for slot in intent.sings:
+        if slot not in topic.slots:
+            yield f"{key}.sings", f"there is no slot '{slot}'"
 
 
 def _wording_problems(topic: Topic, intent: Intent, key: str, template: Template) -> Iterator[tuple[str, str]]:
     # Callers stop at the first problem, so what follows may rely on every rule being there.
     yield from _template_problems(topic, key, template)
-    if not is_sayable(template, topic.rules, intent.needs | intent.gives | intent.may | NAMES):
+    if not is_sayable(template, topic.rules, intent.needs | intent.gives | intent.may | _known(topic)):
         yield key, "a wording always mentions a slot that is not in needs, gives or may"
     if missing := intent.gives - always_mentioned(template, topic.rules):
         yield key, f"a wording can leave out '{min(missing)}', which the intent gives"

@@ -12,6 +12,7 @@ from schemas.script import Kind, Language
 from stages.backends.grammar_checks import check_topic
 from stages.backends.grammar_reader import TopicReader, mood_of, read_toml
 from stages.backends.grammar_records import Grammar, Mood, Topic, Weights
+from stages.backends.grammar_singing import TOPIC, read_singing
 from stages.backends.grammar_worlds import read_traits, read_worlds
 
 LENGTHS: Weights = (("2", 0.06), ("4", 0.32), ("6", 0.36), ("8", 0.26))
@@ -57,6 +58,8 @@ def load_grammar(language: Language, grammar: str | None = None, kind: Kind = "c
         worlds = read_worlds(folder / language, moods)
         topics = {name: world.topic for name, world in worlds.items()}
         return Grammar(language, moods, topics, worlds, read_traits(folder / language, worlds))
+    if kind == "singing":
+        return Grammar(language, moods, {TOPIC: read_singing(folder / language, language, moods)}, {}, {})
     return Grammar(language, moods, _topics(folder / language, moods), {}, {})
 
 

@@ -25,6 +25,7 @@ _INTENT_MORE: Shapes = {
     "cuts_in": shapes.CHANCE,
     "does": shapes.LIST,
     "thinks": shapes.LIST,
+    "sings": shapes.LIST,
 }
 
 
@@ -126,6 +127,7 @@ class TopicReader:
             says=says,
             does=tuple(self._template(f"{key}.does", source) for source in body.get("does", ())),
             thinks=tuple(self._template(f"{key}.thinks", source) for source in body.get("thinks", ())),
+            sings=tuple(body["sings"]) if "sings" in body else None,
         )
 
     def _template(self, key: str, source: str) -> Template:

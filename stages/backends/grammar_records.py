@@ -42,7 +42,8 @@ class Scene:
 class Intent:
     """One speech act: who says it, what must be known, what it introduces, what may answer it.
 
-    `does` and `thinks` are what a character may do and think while saying it.
+    `does` and `thinks` are what a character may do and think while saying it. An intent with `sings` is followed by a
+    song, sung as the entries of these slots say; None where nothing is sung.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Intent:
     says: Mapping[str, tuple[Template, ...]]
     does: tuple[Template, ...]
     thinks: tuple[Template, ...]
+    sings: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class World:
 @dataclass(frozen=True)
 class Grammar:
     """Everything one language's dialogues of one kind are made of. Role-play has worlds, whose topics these are, and
-    `traits`, lists of words for their characters."""
+    `traits`, lists of words for their characters. Singing has one topic."""
 
     language: Language
     moods: Mapping[str, Mood]

@@ -9,11 +9,14 @@ import numpy as np
 from schemas.script import DialoguePlan, Language, Overlap, Role, Script, Turn
 from schemas.seeds import derive_seed, generator
 from stages.backends.grammar_cast import role_of
+from stages.backends.grammar_checks import SONG
 from stages.backends.grammar_data import grammar_digest, grammar_folder, load_grammar
 from stages.backends.grammar_records import Grammar, Intent, Topic
+from stages.backends.grammar_singing import SING_AT_ONCE_SHARE, Way, asked_way, draw_scene, song_facts, sung_turn
 from stages.backends.grammar_template import ANY, Choice, Slot, Template, Text
 from stages.backends.grammar_walk import Facts, draw, draw_facts, draw_walk
 from stages.backends.protocols import Written
+from stages.backends.repertoire import repertoire_digest
 
 VERSION = 1
 """Raise it when this code writes other dialogues from the same data."""
@@ -39,7 +42,7 @@ class _Dialogue:
     random: np.random.Generator
     topic: Topic
     facts: Facts
-    known: set[str] = field(default_factory=lambda: {"user", "assistant"})
+    known: set[str] = field(default_factory=lambda: {"user", "assistant", SONG})
     used: set[int] = field(default_factory=set)  # identities of templates
     feeling: dict[Role, str] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)  # slots of the turn that is being worded
@@ -55,7 +58,7 @@ class GrammarWriter:
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.name}-{VERSION}-{grammar_digest(self._folder)}"
+        return f"{self.name}-{VERSION}-{grammar_digest(self._folder)}-{repertoire_digest()}"
 
     def open(self) -> None:
         """Raises GrammarError for a folder that holds no grammar."""
@@ -72,24 +75,48 @@ def write_script(plan: DialoguePlan, folder: str | None = None) -> Script:
     """The script of a plan by the grammar of a folder (None: the bundled one): facts are drawn, a walk through the
     intents is planned, then every turn is worded."""
     grammar = load_grammar(plan.language, folder, plan.kind)
-    topic, scene = grammar.scene(plan.scene)
     seed = derive_seed(plan.seed, plan.scene, plan.user.character_id, plan.assistant.character_id)
     random = generator("grammar", seed)
+    topic, scene = draw_scene(grammar, random) if plan.kind == "singing" else grammar.scene(plan.scene)
     facts = draw_facts(random, topic, scene)
     assistant = {"text": plan.assistant.name}
     if topic.assistant:
         assistant = role_of(plan.assistant, folder).facts(plan.user)
     facts |= {"user": {"text": plan.user.name}, "assistant": assistant}
-    walk = draw_walk(random, topic, scene, facts)
+    if plan.kind == "singing":
+        facts[SONG] = song_facts(plan)
     dialogue = _Dialogue(random, topic, facts)
+    walk = draw_walk(random, topic, scene, facts)
+    turns = _with_songs(plan, grammar, dialogue, walk) if plan.kind == "singing" else _spoken(grammar, dialogue, walk)
+    label = facts[SONG]["text"] if plan.kind == "singing" else topic.name
+    return Script(plan=plan, topic=label, setting=scene.setting, turns=tuple(turns), writer=GrammarWriter.name)
+
+
+def _spoken(grammar: Grammar, dialogue: _Dialogue, walk: Sequence[Intent]) -> list[Turn]:
+    random = dialogue.random
     turns: list[Turn] = []
     for position, intent in enumerate(walk):
         turn, mood = _word_turn(grammar, dialogue, intent, may_interrupt=position > 0)
         turns.append(turn.model_copy(update=_beside(grammar, dialogue, intent, mood)))
         last = position == len(walk) - 1
-        if not last and _is_long(turn, plan.language) and random.random() < BACKCHANNEL_SHARE:
+        if not last and _is_long(turn, grammar.language) and random.random() < BACKCHANNEL_SHARE:
             turns.append(_murmur(grammar, dialogue, turn, mood))
-    return Script(plan=plan, topic=topic.name, setting=scene.setting, turns=tuple(turns), writer=GrammarWriter.name)
+    return turns
+
+
+def _with_songs(plan: DialoguePlan, grammar: Grammar, dialogue: _Dialogue, walk: Sequence[Intent]) -> list[Turn]:
+    """The turns, and the songs where they are sung; at times the assistant sings without a word before."""
+    turns: list[Turn] = []
+    way = Way()
+    for intent in walk:
+        turn, _ = _word_turn(grammar, dialogue, intent, may_interrupt=False)
+        at_once = intent.sings is not None and len(walk) > 2 and dialogue.random.random() < SING_AT_ONCE_SHARE
+        if not at_once:
+            turns.append(turn)
+        if intent.sings is not None:
+            way = asked_way(way, intent.sings, dialogue.facts)
+            turns.append(sung_turn(plan, way, len(turns)))
+    return turns
 
 
 def _word_turn(grammar: Grammar, dialogue: _Dialogue, intent: Intent, may_interrupt: bool) -> tuple[Turn, str]:

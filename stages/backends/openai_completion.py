@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from schemas.recipe import Service
-from stages.backends.openai_http import EndpointTrouble, Refusal
+from stages.backends.http_trouble import EndpointTrouble, Refusal
 from stages.backends.protocols import Usage
 
 MAX_COUNT = 10**9

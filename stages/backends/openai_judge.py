@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.recipe import Service
-from schemas.script import Kind, Script
+from schemas.script import Kind, Script, Turn
 from stages.backends.openai_chat import ChatClient, Message
 from stages.backends.openai_prompts import Prompts
 from stages.backends.openai_question import Question
@@ -19,12 +20,13 @@ REASON_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class _View:
-    """What the judge is shown of the script, of the two speakers and of each turn."""
+    """What the judge is shown of the script, of the two speakers, of each turn and of its song."""
 
     script: frozenset[str]
     user: frozenset[str]
     assistant: frozenset[str]
     turn: frozenset[str]
+    song: frozenset[str] = frozenset()
 
 
 _PERSON = frozenset({"name", "language", "age", "gender", "identity", "personality", "temperament"})
@@ -38,8 +40,10 @@ VIEWS: dict[Kind, _View] = {
         _PROFILE,
         _TURN | {"thought", "action"},
     ),
+    "singing": _View(frozenset({"topic"}), _PERSON, _PERSON, _TURN, frozenset({"title", "hummed"})),
 }
-"""By kind, which also has its own rubric. In a role-play the user takes a part: who they are otherwise is no matter."""
+"""By kind, which also has its own rubric. In a role-play the user takes a part: who they are otherwise is no matter. Of
+a song the judge reads the words, which are its turn's text, and no notes."""
 
 
 class _Verdict(BaseModel):
@@ -116,6 +120,11 @@ def _as_data(script: Script) -> str:
         "user": script.user.model_dump(include=set(view.user)),
         "assistant": script.assistant.model_dump(include=set(view.assistant)),
     }
-    turns = [turn.model_dump(include=set(view.turn)) for turn in script.turns]
+    turns = [_turn_as_data(turn, view) for turn in script.turns]
     data = json.dumps(script.model_dump(include=set(view.script)) | speakers | {"turns": turns}, ensure_ascii=False)
     return data.replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _turn_as_data(turn: Turn, view: _View) -> dict[str, Any]:
+    data = turn.model_dump(include=set(view.turn))
+    return data if turn.song is None else data | {"song": turn.song.model_dump(include=set(view.song))}

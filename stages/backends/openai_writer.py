@@ -11,7 +11,9 @@ from stages.backends.openai_conversation import ConversationWriter
 from stages.backends.openai_places import Places
 from stages.backends.openai_prompts import Prompts
 from stages.backends.openai_roleplay import RoleplayWriter
+from stages.backends.openai_singing import SingingWriter
 from stages.backends.protocols import Answers, Written
+from stages.backends.repertoire import repertoire_digest
 
 
 class KindWriter(Protocol):
@@ -23,6 +25,7 @@ class KindWriter(Protocol):
 WRITERS: Mapping[Kind, Callable[[str, ChatClient, Prompts, Places], KindWriter]] = {
     "conversation": ConversationWriter,
     "roleplay": RoleplayWriter,
+    "singing": SingingWriter,
 }
 """Kind -> its writer, made of what scripts are signed with, the endpoint, the prompts and the places."""
 
@@ -55,7 +58,8 @@ class OpenAIWriter:
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(f"{self._prompts.digest}{self._places.digest}".encode()).hexdigest()
+        shaped = (self._prompts.digest, self._places.digest, repertoire_digest())
+        return hashlib.sha256("".join(shaped).encode()).hexdigest()
 
     def use(self, answers: Answers) -> None:
         self._client.use(answers)

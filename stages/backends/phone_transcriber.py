@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schemas.errors import UnspeakableTextError
-from schemas.phones import INDEX, LABELS
+from schemas.phones import BLANK, INDEX, LABELS, TONES
 from schemas.script import Language
 from schemas.take import Samples
 from stages.backends import phone_features, phone_scores
@@ -27,12 +27,15 @@ from stages.backends.reference_phones import (
     arpabet_from_espeak,
     nearest_readings,
     reference_words,
+    without_tones,
 )
 
 if TYPE_CHECKING:
     from stages.backends.phone_net import PhoneNet
 
 WEIGHTS = Path(__file__).parent / "weights" / "recognizer.safetensors"
+NEVER = -100.0
+"""Log probability of what cannot be."""
 GAP_CEILING = 20.0
 """Nats per phone where the reference does not even fit into the clip; a wrong text costs about 10."""
 
@@ -72,10 +75,10 @@ class PhoneTranscriber:
             self._espeak = None
 
     def transcribe(
-        self, clips: Sequence[Samples], texts: Sequence[str], languages: Sequence[Language]
+        self, clips: Sequence[Samples], texts: Sequence[str], languages: Sequence[Language], sung: Sequence[bool] = ()
     ) -> list[Hearing]:
         """Raises UnspeakableTextError for a text without a reading in its language."""
-        return [self._hear(*each) for each in zip(clips, texts, languages, strict=True)]
+        return [self._hear(*each) for each in zip(clips, texts, languages, sung or [False] * len(clips), strict=True)]
 
     def posteriors(self, clip: Samples) -> LogPosteriors:
         """Log posteriors [T, len(LABELS)] of int16 [N] at 24 kHz, one row every 20 ms."""
@@ -87,9 +90,10 @@ class PhoneTranscriber:
             result: LogPosteriors = self._net(torch.from_numpy(phone_features.phone_features(clip))[None])[0].numpy()
         return result
 
-    def _hear(self, clip: Samples, text: str, language: Language) -> Hearing:
+    def _hear(self, clip: Samples, text: str, language: Language, sung: bool) -> Hearing:
         words = reference_words(text, language, self._lexicon, self._pronounce)
-        return compare(self.posteriors(clip), words)
+        posteriors = self.posteriors(clip)
+        return compare(toneless(posteriors), without_tones(words)) if sung else compare(posteriors, words)
 
     def _pronounce(self, word: str) -> Phones:
         """The engine's own phones for an English word that CMUdict lacks."""
@@ -120,6 +124,16 @@ def compare(posteriors: LogPosteriors, words: Sequence[ReferenceWord]) -> Hearin
         gap=gap,
         worst_gap=worst_gap,
     )
+
+
+def toneless(posteriors: LogPosteriors) -> LogPosteriors:
+    """The posteriors with the share of the tones given to the blank: in a song the melody takes their place."""
+    tones = [INDEX[tone] for tone in TONES]
+    blank = INDEX[BLANK]
+    without = posteriors.copy()
+    without[:, blank] = np.logaddexp.reduce(posteriors[:, [blank, *tones]], axis=1)
+    without[:, tones] = NEVER
+    return without
 
 
 def _gaps(posteriors: LogPosteriors, own: Sequence[int], words: Sequence[Sequence[int]]) -> tuple[float, float]:

@@ -113,12 +113,18 @@ class Answers(Protocol):
 
 
 @runtime_checkable
-class Paid(Protocol):
-    """A back end that asks an endpoint: it is given where to keep the answers before it is opened."""
+class Served(Protocol):
+    """A back end that asks an endpoint. It bounds its own requests: nobody else decides that it hangs."""
 
-    def use(self, answers: Answers) -> None: ...
     def probe(self) -> None:
         """One tiny request. Raises OutageError that names endpoint, cause and remedy if it is not answered."""
+
+
+@runtime_checkable
+class Paid(Served, Protocol):
+    """One that keeps the answers: it is given where to, before it is opened."""
+
+    def use(self, answers: Answers) -> None: ...
 
 
 class ScriptWriter(Backend, Protocol):
@@ -142,7 +148,7 @@ class SpeechSynthesizer(Backend, Protocol):
 
 
 class SingingSynthesizer(Backend, Protocol):
-    def sing(self, lines: Sequence[Line]) -> list[Performance]:
+    def sing(self, lines: Sequence[Line]) -> Sequence[Performance | Exception]:
         """Every line has a song (`line.turn.song`), whose score is followed to the millisecond and in its key; the
         performance says where beat 0 lies. The voice is the character's, as the speech back end designed it."""
 
@@ -153,10 +159,11 @@ class Transcriber(Backend, Protocol):
         clips: Sequence[Samples],
         texts: Sequence[str],
         languages: Sequence[Language],
-        sung: Sequence[bool],
+        sung: Sequence[bool] = (),
     ) -> list[Hearing]:
-        """Clips are int16 [N] at 24 kHz; texts are the spoken (normalized) words. In sung clips the melody takes the
-        place of lexical tones: they are neither expected nor reported."""
+        """Clips are int16 [N] at 24 kHz; texts are the spoken (normalized) words. `sung` says which clips are sung
+        (none where it is empty): there the melody takes the place of lexical tones, which are neither expected nor
+        reported."""
 
 
 class QualityScorer(Backend, Protocol):

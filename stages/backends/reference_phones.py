@@ -8,13 +8,13 @@ pronouncer is asked (the recognizer passes espeak-ng), and those words are marke
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import UnspeakableTextError
-from schemas.phones import strip_stress, syllable_phones
+from schemas.phones import TONES, strip_stress, syllable_phones
 from schemas.script import Language
 from stages.backends.mandarin_readings import mandarin_syllables
 
@@ -69,6 +69,15 @@ def reference_words(text: str, language: Language, lexicon: Lexicon, pronounce: 
     if not words:
         raise UnspeakableTextError(f"there is no word to listen for in: {text!r}")
     return words
+
+
+def without_tones(words: Sequence[ReferenceWord]) -> tuple[ReferenceWord, ...]:
+    """The words as they are sung."""
+    return tuple(replace(word, readings=tuple(_toneless(reading) for reading in word.readings)) for word in words)
+
+
+def _toneless(reading: Phones) -> Phones:
+    return tuple(phone for phone in reading if phone not in TONES)
 
 
 def _english_words(text: str, lexicon: Lexicon, pronounce: Pronounce) -> tuple[ReferenceWord, ...]:

@@ -26,6 +26,7 @@ BACKENDS: dict[tuple[str, str], str] = {
 EXTRAS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("script", "openai"): ("openai", ("openai", "httpx2", "jinja2", "tenacity")),
     ("script_judge", "openai"): ("openai", ("openai", "httpx2", "jinja2", "tenacity")),
+    ("singing", "http"): ("http", ("httpx2", "tenacity")),
     ("speaker", "campplus"): ("funasr", ("funasr", "kaldi_native_fbank")),
 }
 """(capability, name) -> the extra of the distribution that brings a back end's packages, and those packages' names."""

@@ -13,11 +13,12 @@ from schemas.tags import TAGS, tags_in, without_tags
 from stages.backends import foreign_text
 from stages.backends.foreign_text import quoted
 from stages.backends.protocols import ScriptVerdict
+from stages.backends.song_rules import songs
 from stages.backends.unspoken_text import count_units, unfit
 from stages.normalize_text import normalize, normalize_tagged
 
-TURNS: dict[Kind, tuple[int, int]] = {"conversation": (2, 20), "roleplay": (2, 10)}
-"""Fewest and most turns of a dialogue, back-channels apart."""
+TURNS: dict[Kind, tuple[int, int]] = {"conversation": (2, 20), "roleplay": (2, 10), "singing": (2, 12)}
+"""Fewest and most turns of a dialogue, songs among them and back-channels apart."""
 
 MAX_UNITS: dict[Language, int] = {"en": 60, "zh": 90}
 """Longest turn in words or characters: about 20 s of speech, inside the 30 s that Emilia's filter allows."""
@@ -88,11 +89,15 @@ def _turns(script: Script) -> str | None:
 
 
 def _roles(script: Script) -> str | None:
-    """User first, then in turns; a back-channel comes from the listener of the turn before it."""
+    """User first, then in turns; a back-channel comes from the listener of the turn before it, and a song may follow
+    what its singer says."""
     expected = "user"
     for index, turn in enumerate(script.turns):
         if index == 0 and turn.overlap != "none":
             return "turn 0 overlaps, but nothing comes before it"
+        spoken = index > 0 and script.turns[index - 1].overlap != "backchannel" and script.turns[index - 1].song is None
+        if turn.song is not None and spoken and turn.role == script.turns[index - 1].role:
+            continue
         if turn.role != expected:
             return f"turn {index} is the {turn.role}'s, wanted the {expected}'s"
         if turn.overlap != "backchannel":
@@ -126,8 +131,11 @@ def _empty(script: Script) -> str | None:
 
 
 def _length(script: Script) -> str | None:
+    """Of what is spoken; songs are measured in seconds."""
     limit = MAX_UNITS[script.plan.language]
     for index, turn in enumerate(script.turns):
+        if turn.song is not None:
+            continue
         if (units := count_units(_words(turn), script.plan.language)) > limit:
             return f"turn {index} has {units} words or characters, limit {limit}"
         if (characters := len(turn.text)) > CHARACTERS_PER_UNIT * limit:
@@ -200,9 +208,12 @@ def _language(script: Script) -> str | None:
 
 
 def _repeated(script: Script) -> str | None:
+    """Of what is spoken; songs have refrains, and are asked for again."""
     language = script.plan.language
     said: list[tuple[int, str]] = []
     for index, turn in enumerate(script.turns):
+        if turn.song is not None:
+            continue
         words = "".join(c if c.isalnum() else " " for c in _words(turn).lower().replace("'", "")).split()
         if stuck := _STUCK[language].search((" " if language == "en" else "").join(words)):
             return f"turn {index} is stuck on '{printable(stuck[1] or stuck[2], foreign_text.QUOTED)}'"
@@ -231,7 +242,7 @@ def _unspeakable(script: Script) -> str | None:
             return f"turn {index}: {error}"
         if _letters(without_tags(normalize_tagged(turn.text, language))) not in ("", _letters(spoken)):
             return f"turn {index} reads otherwise with a tag in its middle: {quoted(turn.text)}"
-        if (units := count_units(spoken, language)) > MAX_UNITS[language]:
+        if turn.song is None and (units := count_units(spoken, language)) > MAX_UNITS[language]:
             return f"turn {index} has {units} words or characters when said out, limit {MAX_UNITS[language]}"
     return None
 
@@ -257,7 +268,7 @@ def _letters(text: str) -> str:
 
 
 RULES: tuple[Callable[[Script], str | None], ...] = (
-    _turns, _roles, _backchannels, _empty, _length, _labels, _characters, _tags, _addresses, _leaked, _language,
+    _turns, songs, _roles, _backchannels, _empty, _length, _labels, _characters, _tags, _addresses, _leaked, _language,
     _repeated, _unspeakable, _asides,
 )  # fmt: skip
 """In this order: a text that is too long is not looked at more closely."""

@@ -23,15 +23,17 @@ def master(
     phones: Sequence[CarrierPhone],
     loudness_db: float,
     random: np.random.Generator,
+    kept_s: tuple[float, float] | None = None,
 ) -> tuple[Samples, tuple[Span, ...]]:
     """int16 [N] at 24 kHz and the phones in its time: from 0 to its end without gaps, silence at both ends.
 
-    Loudness is `LOUDNESS_LUFS` + `loudness_db`, a little less where peaks had to be held at `PEAK`.
+    Kept is what lies from the first phone to the end of the last one, or from and to `kept_s`; EDGE_S is added to both
+    ends. Loudness is `LOUDNESS_LUFS` + `loudness_db`, a little less where peaks had to be held at `PEAK`.
     """
     import soxr
 
     said = [phone for phone in phones if phone.label != SILENCE]
-    start_s, end_s = said[0].start_s, said[-1].end_s
+    start_s, end_s = kept_s or (said[0].start_s, said[-1].end_s)
     first, last = round(start_s * rate_hz), min(round(end_s * rate_hz), len(samples))
     speech = soxr.resample(samples[first:last], rate_hz, SAMPLE_RATE)
     speech = np.pad(_faded(speech), round(EDGE_S * SAMPLE_RATE))

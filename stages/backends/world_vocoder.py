@@ -40,12 +40,27 @@ def analyze(samples: Floats, rate_hz: int, voiced: "NDArray[np.bool_]") -> Frame
     )
     f0_hz = pyworld.stonemask(samples, rough_hz, times, rate_hz)
     found = np.flatnonzero(f0_hz > 0)
-    if len(found):
-        filled_hz = np.interp(np.arange(len(f0_hz)), found, f0_hz[found])
-        f0_hz = np.where(voiced[: len(f0_hz)], filled_hz, 0.0)
+    if len(found) == 0:
+        return _measured(samples, rate_hz, f0_hz, f0_hz)
+    filled_hz = np.interp(np.arange(len(f0_hz)), found, f0_hz[found])
+    return _measured(samples, rate_hz, np.where(voiced[: len(f0_hz)], filled_hz, 0.0), filled_hz)
+
+
+def analyze_monotone(samples: Floats, rate_hz: int, voiced: "NDArray[np.bool_]", f0_hz: float) -> Frames:
+    """WORLD parameters of float samples [N] that were spoken at one known f0 wherever they are voiced."""
+    filled_hz = np.full(int(len(samples) / rate_hz / FRAME_S) + 1, f0_hz)
+    return _measured(
+        np.ascontiguousarray(samples), rate_hz, np.where(voiced[: len(filled_hz)], filled_hz, 0.0), filled_hz
+    )
+
+
+def _measured(samples: Floats, rate_hz: int, f0_hz: Floats, filled_hz: Floats) -> Frames:
+    """Spectra and aperiodicity for known f0 [T]; `filled_hz` [T] has a value in unvoiced frames too, if any has."""
+    pyworld = _pyworld()
+    times = np.arange(len(f0_hz)) * (1000 * FRAME_S) / 1000  # to the bit as dio gives them
     power = pyworld.cheaptrick(samples, f0_hz, times, rate_hz)
     aperiodicity = np.ones_like(power)
-    if len(found):
+    if filled_hz.any():
         sparse_hz, sparse_times = filled_hz[::APERIODICITY_STEP].copy(), times[::APERIODICITY_STEP].copy()
         sparse = pyworld.d4c(samples, sparse_hz, sparse_times, rate_hz, threshold=0.0)
         held = np.repeat(sparse, APERIODICITY_STEP, axis=0)[: len(f0_hz)]

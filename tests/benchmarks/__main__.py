@@ -11,6 +11,7 @@ ALL = (
     "writer",
     "speech",
     "expression",
+    "singing",
     "listening",
     "recognizer",
     "speaker",

@@ -15,7 +15,7 @@ COUNT = 40
 
 def real_time_factor(lines: list[Line]) -> float:
     """CPU seconds of this process and of the engine's helper per second of audio."""
-    children_before = _children_cpu_s()
+    children_before = children_cpu_s()
     engine = EspeakSpeech()
     engine.open()
     engine.synthesize(lines[:1])
@@ -24,10 +24,10 @@ def real_time_factor(lines: list[Line]) -> float:
     own_s = time.process_time() - start_s
     engine.close()  # the helper's time is known once it has ended
     seconds = sum(len(performance.samples) for performance in performances) / SAMPLE_RATE
-    return (own_s + _children_cpu_s() - children_before) / seconds
+    return (own_s + children_cpu_s() - children_before) / seconds
 
 
-def _children_cpu_s() -> float:
+def children_cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

@@ -22,7 +22,7 @@ from tests.pipelines import processes
 from tests.pipelines.conftest import fake_recipe
 
 PATIENCE_S = 1.5
-FAULTED = ("script", "script_judge", "voice", "speech", "transcription", "quality", "speaker", "codec")
+FAULTED = ("script", "script_judge", "voice", "speech", "singing", "transcription", "quality", "speaker", "codec")
 
 CASES = [
     ("script", "raise", "WriteScripts", "RuntimeError: the fake script breaks"),
@@ -57,25 +57,40 @@ CASES = [
     ("codec", "nan", "TokenizeAudio", "ValueError: codes are float64 (19, 8), not uint16 (19, 8)"),
     ("codec", "length", "TokenizeAudio", "ValueError: codes are uint16 (18, 8), not uint16 (19, 8)"),
     ("codec", "rate", "TokenizeAudio", "ValueError: codes say sample rate, frame rate and cardinality (1, 12.5"),
+    ("singing", "raise", "SynthesizeSinging", "RuntimeError: the fake singing breaks"),
+    ("singing", "hang", "SynthesizeSinging", "TimeoutError: no answer within 1.5 s"),
+    ("singing", "nan", "SynthesizeSinging", "ValueError: the synthesizer gave float64 [81600], not int16 [N]"),
+    ("singing", "silence", "SynthesizeSinging", "ValueError: the synthesizer gave silence (3.40 s)"),
+    ("singing", "length", "SynthesizeSinging", "ValueError: the singer gave 0.00 s for a score that ends at 3.20 s"),
+    ("singing", "rate", "SynthesizeSinging", "ValueError: the synthesizer gave audio at 1 Hz, outside 8000 to"),
 ]
+SUNG = sum(capability == "singing" for capability, *_ in CASES)
+SPOKEN = len(CASES) - SUNG
+"""Cases that befall a song come last."""
 
 
 def recipe() -> Any:
-    """A dialogue for each case and six more, in chunks of three, on the fakes; hangs are given up soon."""
-    kinds = {"conversation": {"dialogues": len(CASES) + 6, "user_voices": 40, "assistant_voices": 3}}
+    """A dialogue for each case and six conversations more, in chunks of three; hangs are given up soon."""
+    kinds = {
+        "conversation": {"dialogues": SPOKEN + 6, "user_voices": 40, "assistant_voices": 3},
+        "singing": {"dialogues": SUNG, "user_voices": 40, "assistant_voices": 3},
+    }
     return fake_recipe(kinds=kinds, chunk_dialogues=3, run={"stage_timeout_s": PATIENCE_S})
 
 
 def dialogue_of(case: int) -> str:
-    return sorted(plan.dialogue_id for plan in plan_dialogues(recipe()))[case]
+    kind, number = ("conversation", case) if case < SPOKEN else ("singing", case - SPOKEN)
+    return sorted(plan.dialogue_id for plan in plan_dialogues(recipe()) if plan.kind == kind)[number]
 
 
 def record_of(case: int) -> str:
-    """The dialogue, or the answer in it, that the case breaks."""
-    return dialogue_of(case) + ("" if CASES[case][0].startswith("script") else "-t01-a0")
+    """The dialogue, or the answer or song in it, that the case breaks."""
+    capability = CASES[case][0]
+    turn = "" if capability.startswith("script") else "-t02-a0" if capability == "singing" else "-t01-a0"
+    return dialogue_of(case) + turn
 
 
-SPARE = dialogue_of(len(CASES))
+SPARE = sorted(plan.dialogue_id for plan in plan_dialogues(recipe()) if plan.kind == "conversation")[SPOKEN]
 """A dialogue that no case breaks."""
 
 

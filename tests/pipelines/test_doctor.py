@@ -12,6 +12,7 @@ from stages.backends import registry
 from tests import fakes
 from tests.chat_server import ChatServer
 from tests.pipelines.conftest import fake_recipe
+from tests.singing_server import SingingServer
 from tests.stages.backends.small_grammar import write_grammar, write_world
 
 
@@ -32,7 +33,7 @@ def only(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_every_embedded_back_end_answers() -> None:
     chosen = [one for one in examine(None) if one.chosen]
-    assert len(chosen) == 7
+    assert len(chosen) == 8
     assert {one.state for one in chosen} == {"answers"}, [str(one) for one in chosen]
 
 
@@ -54,6 +55,21 @@ def test_what_is_missing_unset_or_broken_is_named_with_its_remedy(
     assert "RuntimeError: the fake script breaks" in found["script", "fake"].words
     assert found["speech", "fake"].state == "answers"
     assert found["speech", "fake"].chosen
+
+
+def test_a_singing_server_is_asked_for_one_note(only: Any) -> None:
+    only(("singing", "http"))
+    with SingingServer() as server:
+        choice = {"name": "http", "service": {"base_url": server.url, "timeout_s": 0.5}}
+        recipe = fake_recipe(backends=fakes.BACKENDS | {"singing": choice})
+        assert diagnoses(recipe)["singing", "http"].state == "answers"
+        assert len(server.bodies) == 1
+        server.dead = True
+        dead = diagnoses(recipe)["singing", "http"]
+        assert (dead.state, server.url in dead.words) == ("broken", True)
+    unnamed = diagnoses()["singing", "http"]
+    assert unnamed.state == "not configured"
+    assert "name it in backends.singing.service.base_url" in unnamed.words
 
 
 def test_an_endpoint_is_asked_one_word(only: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_an_infinite_bound_lifts_a_limit():
         ({"measure": "gap", "maximum": 1, "scale": 0}, "limits[0].scale: 0.0 must be above 0."),
         (
             {"measure": "gap", "maximum": 1, "style": "murmur"},
-            "limits[0].style: 'murmur' is unknown; use one of: plain, whisper, shout, backchannel.",
+            "limits[0].style: 'murmur' is unknown; use one of: plain, whisper, shout, backchannel, sung, hummed.",
         ),
         (
             {"measure": "gap", "maximum": 1, "language": "enn"},

@@ -33,6 +33,13 @@ def test_every_default_is_filled_in(tmp_path: Path) -> None:
     assert recipe.grammar is None
 
 
+def test_only_singing_has_songs(tmp_path: Path) -> None:
+    assert load(tmp_path, 'name = "s"\n[kinds.singing]\ndialogues = 6\nsongs = 9\n').kinds["singing"].songs == 9
+    assert "kinds.conversation.songs: only 'singing' has songs; delete the line" in refusal(
+        tmp_path, MINIMAL + "songs = 9\n"
+    )
+
+
 def test_hours_become_counts_at_the_documented_rate(tmp_path: Path) -> None:
     recipe = load(tmp_path, 'name = "h"\n[kinds.conversation]\nhours = 2.5\n')
     assert recipe.counts() == {"conversation": round(2.5 * 3600 / SECONDS_PER_DIALOGUE["conversation"])}

@@ -8,6 +8,7 @@ from stages.backends.grammar_cast import role
 from stages.backends.grammar_data import scenes
 from stages.backends.grammar_people import characters
 from stages.backends.grammar_writer import write_script
+from stages.backends.repertoire import song_ids
 
 CHARACTERS = 499
 """Of the bundled worlds, in tests of role-play: a prime, so that they do not march in step with the users."""
@@ -35,7 +36,22 @@ def role_plan(index: int, language: Language = "en") -> DialoguePlan:
     )
 
 
-PLANS: dict[Kind, Callable[[int, Language], DialoguePlan]] = {"conversation": plan, "roleplay": role_plan}
+@cache
+def _songs(language: Language) -> list[str]:
+    return song_ids(language, None, recipe_seed=0)
+
+
+def song_plan(index: int, language: Language = "en") -> DialoguePlan:
+    """One of the songs of the bundled repertoire, each in turn."""
+    songs = _songs(language)
+    return plan(index, language, songs[index % len(songs)]).model_copy(update={"kind": "singing"})
+
+
+PLANS: dict[Kind, Callable[[int, Language], DialoguePlan]] = {
+    "conversation": plan,
+    "roleplay": role_plan,
+    "singing": song_plan,
+}
 
 
 @cache

@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
 
-from schemas.script import KINDS, LANGUAGES, Kind, Language, Script, Turn
+from schemas.script import LANGUAGES, Kind, Language, Script, Turn
 from schemas.seeds import generator
 from stages.backends.grammar_data import load_grammar
 from stages.dialogue_order import fact_score, order_score
 from tests.stages.scripts import written
+
+KINDS: tuple[Kind, ...] = ("conversation", "roleplay")
+"""A song comes after its singer's words or in their place, so that turns of singing do not alternate."""
 
 
 def spoken(script: Script) -> list[Turn]:

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.errors import GrammarError, RecipeError
 from schemas.recipe import Recipe, load_recipe
+from stages.backends.repertoire import song_ids
 from stages.plan_dialogues import apportion, plan_dialogues
 from tests.stages.backends.small_grammar import write_grammar, write_world
 
@@ -66,6 +67,36 @@ def test_role_play_without_worlds_says_what_is_missing(tmp_path: Path) -> None:
     kinds = {"roleplay": {"dialogues": 9, "languages": {"en": 1}}}
     data = {"name": "plan", "kinds": kinds, "backends": {"script": script}}
     with pytest.raises(GrammarError, match="holds no world, and role-play needs one for 'en'"):
+        plan_dialogues(Recipe.model_validate(data))
+
+
+def singing(**kind: object) -> Recipe:
+    plan = {"dialogues": 60, "languages": {"zh": 1}, "user_voices": 9, "assistant_voices": 3, "songs": 12} | kind
+    splits = {"train": 0.5, "validation": 0.25, "test": 0.25}
+    return Recipe.model_validate({"name": "plan", "kinds": {"singing": plan}, "splits": splits})
+
+
+def test_splits_of_singing_share_no_song_and_sing_each_once_before_any_twice() -> None:
+    plans = plan_dialogues(singing())
+    owners: dict[str, set[str]] = {}
+    for plan in plans:
+        owners.setdefault(plan.scene, set()).add(plan.split)
+    assert set(owners) == set(song_ids("zh", 12, recipe_seed=0))
+    assert all(len(splits) == 1 for splits in owners.values())
+    train = [plan for plan in sorted(plans, key=lambda plan: plan.dialogue_id) if plan.split == "train"]
+    assert len({plan.scene for plan in train[:6]}) == 6
+    assert len({(plan.scene, plan.assistant.character_id) for plan in train[:18]}) == 18
+
+
+def test_too_few_songs_for_the_splits_says_what_to_raise() -> None:
+    with pytest.raises(RecipeError, match=r"kinds.singing \(zh\): songs: 2 is too few for the splits"):
+        plan_dialogues(singing(songs=2))
+
+
+def test_singing_without_its_grammar_says_what_is_missing(tmp_path: Path) -> None:
+    script = {"name": "grammar", "settings": {"grammar": write_grammar(tmp_path)}}
+    data = {"name": "plan", "kinds": {"singing": {"dialogues": 9}}, "backends": {"script": script}}
+    with pytest.raises(GrammarError, match=r"singing\.toml is not there, and singing needs it for 'en'"):
         plan_dialogues(Recipe.model_validate(data))
 
 

@@ -27,7 +27,7 @@ class ScriptedEars:
         self.is_open = False
 
     def transcribe(
-        self, clips: Sequence[Samples], texts: Sequence[str], languages: Sequence[Language]
+        self, clips: Sequence[Samples], texts: Sequence[str], languages: Sequence[Language], sung: Sequence[bool] = ()
     ) -> list[Hearing]:
         self.asked += [(len(c), t, lang) for c, t, lang in zip(clips, texts, languages, strict=True)]
         return self.hearings

@@ -12,6 +12,7 @@ from trainer.calibrate import (
     CHECK,
     FIT,
     GROUPS,
+    KEPT,
     TABLE,
     TAILS,
     Group,
@@ -67,7 +68,7 @@ def test_tails_that_fall_on_different_clips_share_the_five_percent():
         heard(gap=gap, worst_gap=worst, dnsmos_ovrl=ovrl)
         for gap, worst, ovrl in random.uniform(size=(2000, 3)).tolist()
     ]
-    assert joint_tail(clips) == pytest.approx(1 - 0.95 ** (1 / 3), abs=0.002)
+    assert joint_tail(clips, TAILS, KEPT) == pytest.approx(1 - 0.95 ** (1 / 3), abs=0.002)
     limits = Limits("test", tuple(limit for limit in fit(EN_PLAIN, clips) if (limit.measure, limit.side) in TAILS))
     kept = [judge(clip, limits.of("conversation", "en", "plain")).accepted for clip in clips]
     assert np.mean(kept) == pytest.approx(0.95, abs=0.002)

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from schemas.recipe import BackendChoice, Service
-from schemas.take import SAMPLE_RATE
+from schemas.score import Note, Score, Song, lyric
+from schemas.take import SAMPLE_RATE, Line
+from stages.backends.espeak_voice import design_voice
 from stages.backends.registry import BACKENDS, load
 from tests.chat_server import ChatServer
+from tests.singing_server import SingingServer
 from tests.stages.backends.campplus_model import write_campplus
 from tests.stages.scripts import plan, script, turn, written
 
@@ -26,9 +29,11 @@ def chosen(name: str) -> BackendChoice:
 def _endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     campplus = write_campplus(tmp_path_factory.mktemp("campplus") / "model")
     SERVED["campplus"] = BackendChoice(name="campplus", settings={"model": str(campplus)})
-    with ChatServer() as server:
+    with ChatServer() as server, SingingServer() as singer:
         service = Service(base_url=server.url, key_variable="NO_KEY")
         SERVED["openai"] = BackendChoice(name="openai", settings={"model": "test-model"}, service=service)
+        service = Service(base_url=singer.url, key_variable="NO_KEY")
+        SERVED["http"] = BackendChoice(name="http", service=service)
         yield
 
 
@@ -46,16 +51,30 @@ def noise(seconds: float, seed: int) -> Any:
     return (np.random.default_rng(seed).normal(0, 3000, int(seconds * SAMPLE_RATE))).astype(np.int16)
 
 
+def sung(line: Line, beats: float) -> Line:
+    """The line as a song of two notes, in the voice that the embedded engine would have designed for it."""
+    notes = tuple(
+        Note(midi=60 + 2 * place, onset_beats=place * beats, duration_beats=beats, syllable="la") for place in range(2)
+    )
+    score = Score(tempo_bpm=120, tonic="C", notes=notes)
+    song = Song(song_id="s", title="La", origin="test", source="test", licence="CC0-1.0", score=score)
+    turn = line.turn.model_copy(update={"role": "assistant", "text": lyric(score), "song": song})
+    return replace(line, turn=turn, spoken="la la", voice=design_voice(line.character))
+
+
 def answers(capability: str, backend: Any, make_line: Any, order: list[int]) -> list[Any]:
     """What the back end's batch method gives for two inputs, in this order."""
     clips = [noise(1.1, 0), noise(1.7, 1)]
     lines = [make_line(spoken="good morning"), replace(make_line(spoken="see you tomorrow"), turn_index=1, seed=8)]
     if capability == "speech":
         lines = [replace(line, voice=backend.design(line.character)) for line in lines]
+    if capability == "singing":
+        lines = [sung(line, beats) for line, beats in zip(lines, (1.0, 2.0), strict=True)]
     inputs: dict[str, list[Any]] = {
         "script": [plan(0), plan(1)],
         "script_judge": [*written(1, "en"), script(turn("user", "Well?"))],
         "speech": lines,
+        "singing": lines,
         "quality": clips,
         "codec": clips,
         "speaker": clips,
@@ -68,6 +87,7 @@ def answers(capability: str, backend: Any, make_line: Any, order: list[int]) -> 
         "script": "write",
         "script_judge": "judge",
         "speech": "synthesize",
+        "singing": "sing",
         "quality": "score",
         "speaker": "embed",
         "codec": "encode",

@@ -9,9 +9,9 @@ import pytest
 from pipelines.answers import FileAnswers, spent
 from schemas.errors import CostLimitError, OutageError, RecipeError
 from schemas.recipe import Service
-from stages.backends import openai_chat
+from stages.backends import http_client
+from stages.backends.http_trouble import UnansweredError
 from stages.backends.openai_chat import ChatClient
-from stages.backends.openai_http import UnansweredError
 from stages.backends.openai_schema import Form
 from tests.chat_faults import TRANSPORT
 from tests.chat_server import ChatServer
@@ -80,7 +80,7 @@ def test_a_429_that_asks_for_no_pause_uses_up_no_attempts(server: ChatServer, cl
 
 
 def test_a_quota_that_is_used_up_stops_all(server: ChatServer, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_chat, "QUOTA_S", 0.6)
+    monkeypatch.setattr(http_client, "QUOTA_S", 0.6)
     server.faults.forced, server.retry_after = ["429"] * 1000, "0"
     with pytest.raises(
         OutageError, match=rf"^{server.url} has answered nobody for 0.6 s, the quota is used up: HTTP 429"
@@ -90,7 +90,7 @@ def test_a_quota_that_is_used_up_stops_all(server: ChatServer, client: Any, monk
 
 
 def test_who_alone_gets_429_fails_alone(server: ChatServer, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_chat, "QUOTA_S", 0.6)
+    monkeypatch.setattr(http_client, "QUOTA_S", 0.6)
     server.forbidden, server.latency_s = {"bad": 429}, 0.02
     chat = client(concurrency=2)
     answers = ask_all(chat, ["bad", *map(str, range(150))])

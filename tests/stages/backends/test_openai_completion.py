@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from schemas.recipe import Service
+from stages.backends.http_trouble import EndpointTrouble, Refusal
 from stages.backends.openai_completion import Completion, kept_completion, read_completion
-from stages.backends.openai_http import EndpointTrouble, Refusal
 
 SERVICE = Service(usd_per_million_prompt_tokens=2.0, usd_per_million_completion_tokens=10.0)
 

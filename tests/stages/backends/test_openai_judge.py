@@ -6,13 +6,15 @@ import pytest
 
 from schemas.errors import RecipeError
 from schemas.recipe import BackendChoice, Service
+from schemas.score import lyric
 from schemas.script import KINDS, Language, Script, Turn
 from stages.backends.openai_judge import VIEWS, OpenAIJudge
 from stages.backends.protocols import Paid, ScriptVerdict
 from stages.backends.registry import load
+from stages.backends.repertoire import song_of
 from tests.chat_server import ChatServer
 from tests.stages.backends.roleplay_plans import character, roleplay_plan
-from tests.stages.scripts import script, turn, written
+from tests.stages.scripts import plan, script, turn, written
 
 REASON = "the second turn sounds read out"
 
@@ -164,3 +166,19 @@ def test_a_verdict_on_a_role_play_is_asked_for_once_more_too(language: Language,
     assert verdict_of(opened(server), judged).usage.requests == 2
     told = server.bodies[1]["messages"][-1]["content"]
     assert told.startswith({"en": "This verdict cannot be read: ", "zh": "这份评语读不出来："}[language])
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_of_a_song_the_judge_reads_the_words_and_no_notes(language: Language, server: ChatServer) -> None:
+    song = song_of(f"made-{language}-000001", language)
+    sung = Turn(role="assistant", text=lyric(song.score), intent="sing", emotion="sad", song=song)
+    asked = plan(1, language).model_copy(update={"kind": "singing"})
+    judged = Script(plan=asked, topic="a song", turns=(turn("user", "Well?"), sung), writer="test")
+    assert verdict_of(opened(server), judged).score == 0.93
+    rules, request = (message["content"] for message in server.bodies[0]["messages"])
+    assert {"en": "sings it", "zh": "请语音助手唱歌"}[language] in rules
+    shown = json.loads(request.partition("<script>")[2].partition("</script>")[0])["turns"]
+    assert "song" not in shown[0]
+    assert shown[1]["song"] == {"title": song.title, "hummed": False}
+    assert (shown[1]["text"], shown[1]["emotion"]) == (lyric(song.score), "sad")
+    assert "midi" not in request

@@ -3,29 +3,28 @@
 The usual time-out bounds each read alone: a byte now and then, of headers or body, would keep it waiting for ever. Here
 the connection is cut when a request's time is up. For that every request has a connection of its own: making one takes
 a round trip or two, where writing an answer takes seconds.
-This module imports the SDK: import it in `open()`.
+This module imports the HTTP library: import it in `open()`.
 """
 
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx2
-import openai
-
-MAX_ANSWER_BYTES = 1_000_000
 
 
-class BoundedClient(openai.DefaultHttpxClient):
-    """A request takes at most `timeout_s` in all, and at most as long again where connecting uses that up."""
+class BoundedClient(httpx2.Client):
+    """A request takes at most `timeout_s` in all, and at most as long again where connecting uses that up; its answer
+    is at most `max_bytes` long."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, max_bytes: int) -> None:
         super().__init__(
             timeout=timeout_s,
+            follow_redirects=True,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
-            event_hooks={"response": [_bound_size]},
+            event_hooks={"response": [_size_bound(max_bytes)]},
         )
         self._timeout_s = timeout_s
 
@@ -76,21 +75,25 @@ class _Deadline:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-def _bound_size(response: httpx2.Response) -> None:
-    assert isinstance(response.stream, httpx2.SyncByteStream)
-    response.stream = _Bounded(response.stream)
+def _size_bound(max_bytes: int) -> Callable[[httpx2.Response], None]:
+    def bound(response: httpx2.Response) -> None:
+        assert isinstance(response.stream, httpx2.SyncByteStream)
+        response.stream = _Bounded(response.stream, max_bytes)
+
+    return bound
 
 
 class _Bounded(httpx2.SyncByteStream):
-    def __init__(self, stream: httpx2.SyncByteStream) -> None:
+    def __init__(self, stream: httpx2.SyncByteStream, max_bytes: int) -> None:
         self._stream = stream
+        self._max_bytes = max_bytes
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
         for part in self._stream:
             size += len(part)
-            if size > MAX_ANSWER_BYTES:
-                raise httpx2.RemoteProtocolError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+            if size > self._max_bytes:
+                raise httpx2.RemoteProtocolError(f"the answer is longer than {self._max_bytes} bytes")
             yield part
 
     def close(self) -> None:
