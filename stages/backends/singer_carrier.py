@@ -39,7 +39,7 @@ def arranged(song: Song, language: Language, speak: Speak, random: np.random.Gen
         syllables = [Syllable((), hum, (), stretch) for phrase in phrases for stretch in phrase.stretches]
     else:
         carriers, syllables = _worded([readable(phrase, language) for phrase in phrases], language, speak)
-    sung = timed(syllables, random)
+    sung = timed(syllables, [song.score.times_s(note)[0] for note in song.score.notes], random)
     return Arrangement(joined(carriers), tuple(sung), _breath_rooms(phrases, sung))
 
 

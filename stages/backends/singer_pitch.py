@@ -14,17 +14,18 @@ from schemas.score import Note, Score
 from stages.backends.world_expression import TREMOR_HZ, smooth
 from stages.backends.world_vocoder import FRAME_S, Floats
 
-LONGEST_GLIDE_S, SHORTEST_GLIDE_S, GLIDE_SHARE = 0.04, 0.014, 0.12
+LONGEST_GLIDE_S, SHORTEST_GLIDE_S, GLIDE_SHARE = 0.035, 0.01, 0.1
 """Length of a glide: a share of the shorter note, within bounds."""
-EARLY_S = 0.005  # a glide in a voiced stretch is centred so long before the beat
+EARLY_S = 0.002  # a glide in a voiced stretch is centred so long before the beat
 REACH_S = 0.03  # an unvoiced consonant that ends closer to the beat than this hides the change of pitch
 SCOOP_CENTS, SCOOP_S = (8.0, 24.0), 0.04  # a phrase begins a little low; time constant
+SCOOPED_NOTE_S = 0.4  # a shorter note has no time for it
 VIBRATO_NOTE_S, VIBRATO_DELAY_S, VIBRATO_RAMP_S = 0.38, 0.14, 0.2
 VIBRATO_HZ, VIBRATO_CENTS = 5.6, 30.0
 MOST_VIBRATO_CENTS = 36.0
 JITTER_CENTS, MOST_JITTER_CENTS = 2.5, 5.0
 DRIFT_CENTS, DRIFT_S = 2.0, 0.3
-TREMOR_SHARE, MOST_TREMOR_CENTS = 0.2, 7.0  # of the tremor in speech, which a singer supports better
+TREMOR_SHARE, MOST_TREMOR_CENTS = 0.15, 5.0  # of the tremor in speech, which a singer supports better
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _scoops(score: Score, time_s: Floats, random: np.random.Generator) -> Floats
     for line in score.lines:
         start_s, end_s = score.times_s(line[0])
         since_s = time_s - start_s
-        depth = random.uniform(*SCOOP_CENTS)
+        depth = random.uniform(*SCOOP_CENTS) * min(1.0, ((end_s - start_s) / SCOOPED_NOTE_S) ** 2)
         below += np.where((since_s >= 0.0) & (time_s < end_s), depth * np.exp(-since_s / SCOOP_S), 0.0)
     return below
 

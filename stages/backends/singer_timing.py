@@ -5,6 +5,7 @@ in seconds from beat 0; sources in the carrier's.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -78,10 +79,11 @@ def frames_of(phone: CarrierPhone) -> slice:
     return slice(first, last)
 
 
-def timed(syllables: Sequence[Syllable], random: np.random.Generator) -> list[SungPhone]:
-    """The phones of all syllables, in order and without overlap."""
+def timed(syllables: Sequence[Syllable], notes_s: Sequence[float], random: np.random.Generator) -> list[SungPhone]:
+    """The phones of all syllables, in order and without overlap; `notes_s` are the onsets of all notes, slurs too."""
     onsets, codas = _scaled(
         syllables,
+        [CONSONANT_SHARE * _last_note_s(syllable, notes_s) for syllable in syllables],
         [_lengths(syllable.onset, LONGEST_ONSET_S, random) for syllable in syllables],
         [_lengths(syllable.coda, LONGEST_CODA_S, random) for syllable in syllables],
     )
@@ -101,17 +103,19 @@ def timed(syllables: Sequence[Syllable], random: np.random.Generator) -> list[Su
 
 
 def _scaled(
-    syllables: Sequence[Syllable], onsets: Sequence[Floats], codas: Sequence[Floats]
+    syllables: Sequence[Syllable], rooms_s: Sequence[float], onsets: Sequence[Floats], codas: Sequence[Floats]
 ) -> tuple[list[Floats], list[Floats]]:
-    """The lengths of onsets and codas, shortened where those that meet have no room."""
+    """The lengths of onsets and codas, shortened where there is no room: that of their last note, and a rest after."""
     codas = [
-        lengths * _scale(CONSONANT_SHARE * _length_s(syllable), lengths.sum() - _unvoiced_end_s(syllable.coda, lengths))
-        for syllable, lengths in zip(syllables, codas, strict=True)
+        lengths * _scale(room_s, lengths.sum() - _unvoiced_end_s(syllable.coda, lengths))
+        for syllable, room_s, lengths in zip(syllables, rooms_s, codas, strict=True)
     ]
     scales = [1.0]
-    for (syllable, following), coda, onset in zip(pairwise(syllables), codas, onsets[1:], strict=False):
+    for (syllable, following), room_s, coda, onset in zip(
+        pairwise(syllables), rooms_s, codas, onsets[1:], strict=False
+    ):
         gap_s = following.stretch[0] - syllable.stretch[1]
-        scales.append(_scale(gap_s + CONSONANT_SHARE * _length_s(syllable), coda.sum() + onset.sum()))
+        scales.append(_scale(gap_s + room_s, coda.sum() + onset.sum()))
     return (
         [lengths * scale for lengths, scale in zip(onsets, scales, strict=True)],
         [lengths * scale for lengths, scale in zip(codas, (*scales[1:], 1.0), strict=True)],
@@ -123,8 +127,10 @@ def _scale(room_s: float, wanted_s: float) -> float:
     return min(1.0, room_s / max(float(wanted_s), 1e-9))
 
 
-def _length_s(syllable: Syllable) -> float:
-    return syllable.stretch[1] - syllable.stretch[0]
+def _last_note_s(syllable: Syllable, notes_s: Sequence[float]) -> float:
+    """How long the last note of a syllable is, as far as it is the syllable's."""
+    start_s, end_s = syllable.stretch
+    return end_s - max(start_s, notes_s[bisect_left(notes_s, end_s - 1e-6) - 1])
 
 
 def _late_s(syllable: Syllable, onset: Floats) -> float:
@@ -133,7 +139,7 @@ def _late_s(syllable: Syllable, onset: Floats) -> float:
         late_s = ONTO_BEAT.get(syllable.onset[-1].label, 0.0) * float(onset[-1]) - EARLY_S
     else:
         late_s = -EARLY_VOWEL_S
-    most_s = MOST_SHIFT * _length_s(syllable)
+    most_s = MOST_SHIFT * (syllable.stretch[1] - syllable.stretch[0])
     return min(max(late_s, -most_s), most_s)
 
 

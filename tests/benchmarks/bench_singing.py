@@ -14,7 +14,7 @@ from functools import cache, partial
 import numpy as np
 
 from schemas.limits import Limits, load_limits
-from schemas.score import Song, lyric
+from schemas.score import HIGHEST_MIDI, LOWEST_MIDI, Song, lyric
 from schemas.script import LANGUAGES, MANNERS, Language, Turn
 from schemas.seeds import derive_seed, generator
 from schemas.take import Line, SungNote, Take
@@ -51,7 +51,11 @@ WIDE_KEYS = (-12, 12)
 NEAR_S = 0.02
 """The engine's vowel that begins so near a note is the note's."""
 
-Change = Callable[[Song], Song]
+Change = Callable[[Song, Language], Song]
+
+
+def as_written(song: Song, language: Language) -> Song:
+    return song
 
 
 class Stand:
@@ -71,19 +75,20 @@ class Stand:
         for part in (self.singer, self.speech, *self.ears):
             part.close()
 
-    def line(self, language: Language, index: int, change: Change = lambda song: song) -> Line:
+    def line(self, language: Language, index: int, change: Change = as_written) -> Line:
         """A song of the bench, changed, in a key of its singer's."""
         ids = song_ids(language, REPERTOIRE, derive_seed(NAMESPACE))
         song_id = ids[round(index * (len(ids) - 1) / (SONGS - 1))]
         character = bench_character(NAMESPACE, index, language)
-        song = change(for_singer(song_of(song_id, language), character, generator(NAMESPACE, song_id)))
+        song = for_singer(song_of(song_id, language), character, generator(NAMESPACE, song_id))
+        song = change(song, language)
         text = lyric(song.score)
         turn = Turn(role="assistant", text=text, intent="sing", song=song)
         name, seed = f"{NAMESPACE} {song_id}", derive_seed(NAMESPACE, song_id, song.score.model_dump_json())
         spoken = normalize(text, language)
         return Line(name, 1, 0, seed, "singing", language, turn, spoken, character, self.voice(character))
 
-    def lines(self, change: Change = lambda song: song) -> list[Line]:
+    def lines(self, change: Change = as_written) -> list[Line]:
         return [self.line(language, index, change) for language in LANGUAGES for index in range(SONGS)]
 
     def sung(self, lines: Sequence[Line]) -> list[Take]:
@@ -91,22 +96,30 @@ class Stand:
 
     def heard(self, performed: Iterable[tuple[Line, Performance]]) -> list[Take]:
         """The takes as the pipeline's ears hear them; each is judged as its line."""
-        takes = [Take(line, resampled(p), p.rate_hz, p.phones, score_start_s=p.score_start_s) for line, p in performed]
+        takes = takes_of(performed)
         for ear in self.ears:
             takes = list(ear.process(takes))
         return takes
 
 
 def in_key(semitones: int) -> Change:
-    return lambda song: song.model_copy(update={"score": transposed(song.score, semitones)})
+    """The song so many semitones up, as far as a score may go."""
+
+    def moved(song: Song, language: Language) -> Song:
+        pitches = [note.midi for note in song.score.notes]
+        room = max(LOWEST_MIDI - min(pitches), min(HIGHEST_MIDI - max(pitches), semitones))
+        return song.model_copy(update={"score": transposed(song.score, room)})
+
+    return moved
 
 
-def twice_as_fast(song: Song) -> Song:
+def twice_as_fast(song: Song, language: Language) -> Song:
     return song.model_copy(update={"score": song.score.model_copy(update={"tempo_bpm": 2 * song.score.tempo_bpm})})
 
 
-def hum(song: Song) -> Song:
-    return hummed(song, "zh" if song.score.notes[0].syllable > "z" else "en")
+def takes_of(performed: Iterable[tuple[Line, Performance]]) -> list[Take]:
+    """Each performance as a take of its line, whatever was sung."""
+    return [Take(line, resampled(p), p.rate_hz, p.phones, score_start_s=p.score_start_s) for line, p in performed]
 
 
 def length_s(takes: Sequence[Take]) -> float:
@@ -215,10 +228,7 @@ def report_cost(stand: Stand, lines: Sequence[Line]) -> None:
     own_s = time.process_time() - start_s
     singer.close()  # the helper's time is known once it has ended
     spent_s = own_s + children_cpu_s() - children_s
-    takes = [
-        Take(line, resampled(p), p.rate_hz, (), score_start_s=p.score_start_s)
-        for line, p in zip(lines, performed, strict=True)
-    ]
+    takes = takes_of(zip(lines, performed, strict=True))
     start_s = time.process_time()
     ScoreSinging().process(takes)
     row("real-time factor of the singer, one core", spent_s / length_s(takes), form="8.4f")
@@ -233,12 +243,13 @@ def main() -> None:
     report_pitch(takes)
     report_onsets(takes)
     report_words(takes)
-    for name, change in (
-        {f"{key:+d} semitones": in_key(key) for key in WIDE_KEYS} | {"tempo x 2": twice_as_fast}
-    ).items():
-        accuracy = column(stand.sung(stand.lines(change)), "raw_pitch_accuracy")
+    changes = {f"{key:+d} semitones": in_key(key) for key in WIDE_KEYS} | {"tempo x 2": twice_as_fast}
+    for name, change in changes.items():
+        lines = stand.lines(change)
+        scored = ScoreSinging().process(takes_of(zip(lines, stand.singer.sing(lines), strict=True)))
+        accuracy = column(scored, "raw_pitch_accuracy")
         row(f"raw pitch accuracy, {name}, median / worst take", np.median(accuracy), min(accuracy))
-    lines, humming = stand.lines(), stand.lines(hum)
+    lines, humming = stand.lines(), stand.lines(hummed)
     report_verdicts("first attempt", [*takes, *stand.sung(humming)], limits)
     report_faults(stand, [*lines, *humming], limits)
     report_cost(stand, lines[:4])

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.errors import RecipeError
 from schemas.limits import PROFILES, Limit, Limits, load_limits, parse_limits
-from schemas.script import KINDS, LANGUAGES, MANNERS
+from schemas.script import KINDS, LANGUAGES
 
 
 def limit(bound: float, **selectors: str) -> Limit:
@@ -128,25 +128,39 @@ def test_every_bundled_limit_names_its_source(profile):
     assert all(entry["source"] for entry in tomllib.loads(path.read_text(encoding="utf-8"))["limits"])
 
 
-def test_the_embedded_profile_limits_every_language_and_style_alike():
+SPEECH = {
+    ("clipped_share", "maximum"),
+    ("dnsmos_ovrl", "minimum"),
+    ("gap", "maximum"),
+    ("leading_silence_s", "maximum"),
+    ("length_ratio", "maximum"),
+    ("length_ratio", "minimum"),
+    ("seconds_per_character", "maximum"),
+    ("seconds_per_character", "minimum"),
+    ("trailing_silence_s", "maximum"),
+    ("speaker_similarity", "minimum"),
+    ("worst_gap", "maximum"),
+}
+HUMMED = {
+    ("clipped_share", "maximum"),
+    ("dnsmos_ovrl", "minimum"),
+    ("hnr_db", "maximum"),
+    ("onset_shift_s", "maximum"),
+    ("onset_shift_s", "minimum"),
+    ("raw_pitch_accuracy", "minimum"),
+    ("voicing_false_alarm", "maximum"),
+    ("voicing_recall", "minimum"),
+    ("worst_note_cents", "maximum"),
+    ("wrong_note_share", "maximum"),
+}
+SUNG = HUMMED | {("gap", "maximum"), ("worst_gap", "maximum")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_embedded_profile_limits_every_language_and_style_alike(kind, language):
+    spoken = ("plain",) if kind == "singing" else ("plain", "whisper", "shout", "backchannel")
+    expected = dict.fromkeys(spoken, SPEECH) | ({"sung": SUNG, "hummed": HUMMED} if kind == "singing" else {})
     limits = load_limits("embedded")
-    gated = {
-        (kind, language, style): {(entry.measure, entry.side) for entry in limits.of(kind, language, style)}
-        for kind in KINDS
-        for language in LANGUAGES
-        for style in MANNERS
-    }
-    expected = {
-        ("clipped_share", "maximum"),
-        ("dnsmos_ovrl", "minimum"),
-        ("gap", "maximum"),
-        ("leading_silence_s", "maximum"),
-        ("length_ratio", "maximum"),
-        ("length_ratio", "minimum"),
-        ("seconds_per_character", "maximum"),
-        ("seconds_per_character", "minimum"),
-        ("trailing_silence_s", "maximum"),
-        ("speaker_similarity", "minimum"),
-        ("worst_gap", "maximum"),
-    }
-    assert gated == dict.fromkeys(gated, expected)
+    gated = {style: {(entry.measure, entry.side) for entry in limits.of(kind, language, style)} for style in expected}
+    assert gated == expected

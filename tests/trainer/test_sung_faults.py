@@ -6,9 +6,13 @@ import pytest
 from schemas.score import Note, Score, Song, lyric
 from schemas.script import Character, Language, Turn
 from schemas.seeds import generator
-from schemas.take import SAMPLE_RATE, Line, Voice
+from schemas.take import SAMPLE_RATE, Line, Take, Voice
+from stages.backends.espeak_singing import EspeakSinging
+from stages.backends.espeak_speech import EspeakSpeech
 from stages.backends.song_variants import hummed
 from stages.normalize_text import normalize
+from stages.received_audio import resampled
+from stages.score_singing import ScoreSinging
 from trainer.sung_faults import (
     late,
     phrase_missing,
@@ -137,3 +141,26 @@ def test_a_sine_has_the_melody_and_one_partial() -> None:
     assert spectrum.argmax() * SAMPLE_RATE / len(held) == pytest.approx(392, abs=4)
     near = slice(spectrum.argmax() - 3, spectrum.argmax() + 4)
     assert spectrum[near].sum() > 0.999 * spectrum.sum()
+
+
+def test_the_real_singer_is_heard_right_and_wrong() -> None:
+    line = make_line()
+    line = replace(line, voice=EspeakSpeech().design(line.character))
+    faults = {"semitone": semitone_off, "short": short_semitone_off, "late": late, "phrase": phrase_missing}
+    wrong = [fault(line, generator(name)) for name, fault in faults.items()]
+    singer = EspeakSinging()
+    singer.open()
+    performed = singer.sing([line, *(other for other in wrong if other is not None)])
+    singer.close()
+    takes = [Take(line, resampled(p), p.rate_hz, p.phones, score_start_s=p.score_start_s) for p in performed]
+    good, semitone, short, moved, phrase = (take.measures for take in ScoreSinging().process(takes))
+    assert good.worst_note_cents < 30
+    assert good.wrong_note_share == 0.0
+    assert abs(good.onset_shift_s) < 0.01
+    assert good.voicing_recall > 0.97
+    assert good.voicing_false_alarm < 0.05
+    assert semitone.worst_note_cents > 60 or semitone.wrong_note_share >= 4 / 28
+    assert short.wrong_note_share >= 3 / 28
+    assert moved.onset_shift_s == pytest.approx(0.1, abs=0.01)
+    assert phrase.worst_note_cents == 1200.0
+    assert phrase.voicing_recall < 0.7

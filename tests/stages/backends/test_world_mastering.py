@@ -28,6 +28,13 @@ def test_edges_and_phones_in_the_time_of_the_take() -> None:
     assert 0 < np.abs(edge).max() < 20  # a noise floor, no digital silence
 
 
+def test_what_is_to_be_kept_is_kept_around_the_phones() -> None:
+    samples, phones = master(tone(1.2), RATE_HZ, PHONES[1:2], 0.0, generator(1), kept_s=(0.0, 1.0))
+    assert len(samples) == round((1.0 + 2 * EDGE_S) * SAMPLE_RATE)
+    assert [phone.label for phone in phones] == ["sil", "a", "sil"]
+    assert (phones[1].start_s, phones[1].end_s) == pytest.approx((0.1 + EDGE_S, 0.9 + EDGE_S))
+
+
 @pytest.mark.parametrize("loudness_db", [-6.0, 0.0, 3.0])
 def test_loudness_is_the_target(loudness_db: float) -> None:
     samples, _ = master(tone(1.2), RATE_HZ, PHONES, loudness_db, generator(1))

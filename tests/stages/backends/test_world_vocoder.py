@@ -5,7 +5,7 @@ from stages.backends.espeak_carrier import CarrierRequest, EspeakProcess
 from stages.backends.espeak_speech import UNVOICED, phone_mask
 from stages.backends.world_delivery import Delivery
 from stages.backends.world_expression import timbre
-from stages.backends.world_vocoder import FRAME_S, Frames, analyze, synthesize, tilt_gain, warped
+from stages.backends.world_vocoder import FRAME_S, Frames, analyze, analyze_monotone, synthesize, tilt_gain, warped
 
 
 def analyzed(espeak: EspeakProcess, text: str) -> Frames:
@@ -32,6 +32,20 @@ def test_voicing_follows_the_phones(espeak: EspeakProcess) -> None:
     assert np.abs(np.diff(voiced.astype(int))).sum() == 2  # one vowel between two hisses
     assert (frames.aperiodicity[~voiced] == 1.0).all()
     assert np.isfinite(frames.log_power).all()
+
+
+def test_a_monotone_is_analyzed_at_the_f0_it_is_said_to_have(espeak: EspeakProcess) -> None:
+    carrier = espeak.speak(CarrierRequest("Now or never", "en-us+klatt4", 165, 50, 0))  # at range 0: 89 Hz
+    voiced = np.ones(1000, dtype=bool)
+    voiced[:20] = False
+    known = analyze_monotone(carrier.samples, carrier.rate_hz, voiced, 89.0)
+    found = analyze(carrier.samples, carrier.rate_hz, voiced)
+    assert set(known.f0_hz[:20]) == {0.0}
+    assert set(known.f0_hz[20:]) == {89.0}
+    assert (known.aperiodicity[:20] == 1.0).all()
+    loud = found.log_power.max(axis=1) > np.median(found.log_power.max(axis=1))
+    level = [frames.log_power[: len(loud)][loud].mean() for frames in (known, found)]
+    assert abs(level[0] - level[1]) < 0.1
 
 
 def test_resynthesis_keeps_pitch_and_length(espeak: EspeakProcess) -> None:
