@@ -8,7 +8,7 @@ from stages.backends.protocols import Performance, SingingSynthesizer
 from stages.received_audio import check_audio, resampled
 
 MAX_LEAD_S, MAX_TAIL_S = 10.0, 10.0
-"""Longest stretch before beat 0 and after the last note: breath, echo, and no more."""
+"""Longest stretch before the first note and after the last: breath, echo, and no more."""
 MAX_MISSING_S = 0.5
 """A singer may let go of the last note early."""
 
@@ -44,8 +44,9 @@ def check_song(line: Line, performance: Performance) -> None:
     if song is None:
         raise ValueError(f"{line.take_id} has no song")
     check_audio(performance)
-    if start_s is None or not 0.0 <= start_s <= MAX_LEAD_S:
-        raise ValueError(f"the singer put beat 0 at {start_s} s, outside 0 to {MAX_LEAD_S:g} s")
+    first_s, _ = song.score.times_s(song.score.notes[0])
+    if start_s is None or not 0.0 <= start_s + first_s <= MAX_LEAD_S:
+        raise ValueError(f"the singer put beat 0 at {start_s} s, which is no place for a first note at {first_s:g} s")
     seconds, end_s = len(performance.samples) / performance.rate_hz, start_s + song.score.duration_s
     if not end_s - MAX_MISSING_S <= seconds <= end_s + MAX_TAIL_S:
         raise ValueError(f"the singer gave {seconds:.2f} s for a score that ends at {end_s:.2f} s")

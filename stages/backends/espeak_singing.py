@@ -108,7 +108,7 @@ def render(line: Line, arrangement: Arrangement) -> Performance:
     random = generator(line.seed, "performance")
     breaths = breaths_of(arrangement, random)
     first_s = min(phone.start_s for phone in (arrangement.sung[0].phone, *(breath.phone for breath in breaths)))
-    lead_s = LEAD_GRID_S * math.ceil(max(0.0, -first_s) / LEAD_GRID_S)
+    lead_s = LEAD_GRID_S * math.ceil(-first_s / LEAD_GRID_S)  # below 0: a rest at the beginning is not kept
     sung = [later(item, lead_s) for item in arrangement.sung]
     count = int(sung[-1].phone.end_s / FRAME_S) + 2
     melody = melody_of(score, _marked(sung, count, "voiced"), lead_s, pitch_manner(line, delivery), random)

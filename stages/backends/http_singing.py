@@ -2,7 +2,7 @@
 
 The contract. `POST {base_url}/sing`, with `Authorization: Bearer KEY` where the key's variable is set, and the JSON
 
-    {"ds": [SEGMENT],               one `.ds` segment (`score_ds.to_ds`), which begins LEAD_S before beat 0
+    {"ds": [SEGMENT],               one `.ds` segment (`score_ds.to_ds`), which begins LEAD_S before the first note
      "language": "en" | "zh",
      "voice": "…",                  the same for all songs of a character, another for each character
      "character": "…",              who sings, in words (`schemas.roles.describe`)
@@ -37,7 +37,7 @@ from stages.backends.score_ds import to_ds
 from stages.synthesize_singing import check_song
 
 LEAD_S = 0.5
-"""Room before beat 0 for a breath and the first consonants."""
+"""Room before the first note for a breath and its consonants."""
 
 MAX_ANSWER_BYTES = 50_000_000
 """Two minutes of 32-bit floats at 96 kHz; songs last one at most (`song_rules`)."""
@@ -107,7 +107,7 @@ class HttpSinging:
             lambda attempts, quota_s: self._attempts.insist(lambda: self._post(body), attempts, quota_s)
         )
         samples, rate_hz = read_wav(wav)
-        performance = Performance(samples, rate_hz, (), LEAD_S)
+        performance = Performance(samples, rate_hz, (), body["ds"][0]["lead_s"])
         check_song(line, performance)
         return performance
 
@@ -144,8 +144,9 @@ def request(line: Line, send_reference: bool) -> dict[str, Any]:
     song, voice = line.turn.song, line.voice
     if song is None:
         raise ValueError(f"{line.take_id} has no song")
+    first_s, _ = song.score.times_s(song.score.notes[0])
     body = {
-        "ds": [to_ds(song.score, line.language, LEAD_S)],
+        "ds": [to_ds(song.score, line.language, LEAD_S - first_s)],
         "language": line.language,
         "voice": voice.voice_id,
         "character": describe(line.character),

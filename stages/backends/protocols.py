@@ -25,7 +25,8 @@ from schemas.take import Codes, Line, Samples, Span, Vector, Voice
 class Performance:
     """What a synthesizer returns for one line: int16 [N] at `rate_hz`, mono, and the phone alignment (may be empty).
 
-    Of a song, `score_start_s` says where in the samples beat 0 of its score lies.
+    Of a song, `score_start_s` says where in the samples beat 0 of its score lies; before them, where the score begins
+    with a rest that is not kept.
     """
 
     samples: Samples

@@ -40,12 +40,15 @@ _SYLLABLE = re.compile(r"\b(?:SP|AP)\b|[A-Za-z']+-?|[\u4e00-\u9fff]")
 
 
 def to_ds(score: Score, language: Language, lead_s: float) -> dict[str, str | float]:
-    """One segment that begins `lead_s` before beat 0 and ends with the last note.
+    """One segment that begins `lead_s` before beat 0, or after it where it is negative, and ends with the last note.
 
-    Raises ValueError for a negative lead, and UnspeakableTextError for words that the language has no reading of.
+    Raises ValueError where the first note comes before the segment, and UnspeakableTextError for words that the language has no reading of.
     """
-    if not 0.0 <= lead_s < math.inf:
-        raise ValueError(f"lead_s is {lead_s}: a segment begins 0 or more seconds before beat 0")
+    first_s, _ = score.times_s(score.notes[0])
+    if not -first_s <= lead_s < math.inf:
+        raise ValueError(
+            f"lead_s is {lead_s}: the first note, {first_s:g} s after beat 0, would come before the segment"
+        )
     phones = iter(sung_phones(score, language))
     notes: list[tuple[str, float, bool]] = []  # name, end in seconds, slur
     groups: list[tuple[str, SungPhones]] = []

@@ -50,8 +50,8 @@ def test_another_rate_is_resampled_and_noted(line: Line) -> None:
     [
         (np.zeros(48_000, np.int16), 0.2, "the synthesizer gave silence"),
         (np.full(48_000, 0.1), 0.2, r"float64 \[48000\], not int16"),
-        (np.full(48_000, 999, np.int16), None, "put beat 0 at None s, outside 0 to 10 s"),
-        (np.full(48_000, 999, np.int16), -0.1, "put beat 0 at -0.1 s, outside 0 to 10 s"),
+        (np.full(48_000, 999, np.int16), None, "put beat 0 at None s, which is no place for a first note at 0 s"),
+        (np.full(48_000, 999, np.int16), -0.1, "put beat 0 at -0.1 s, which is no place for a first note at 0 s"),
         (np.full(24_000, 999, np.int16), 0.2, "gave 1.00 s for a score that ends at 1.70 s"),
         (np.full(480_000, 999, np.int16), 0.2, "gave 20.00 s for a score that ends at 1.70 s"),
     ],
