@@ -42,7 +42,8 @@ _SYLLABLE = re.compile(r"\b(?:SP|AP)\b|[A-Za-z']+-?|[\u4e00-\u9fff]")
 def to_ds(score: Score, language: Language, lead_s: float) -> dict[str, str | float]:
     """One segment that begins `lead_s` before beat 0, or after it where it is negative, and ends with the last note.
 
-    Raises ValueError where the first note comes before the segment, and UnspeakableTextError for words that the language has no reading of.
+    Raises ValueError where the first note comes before the segment, and UnspeakableTextError for words that the
+    language has no reading of.
     """
     first_s, _ = score.times_s(score.notes[0])
     if not -first_s <= lead_s < math.inf:
