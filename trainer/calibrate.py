@@ -58,8 +58,8 @@ FIT, CHECK = "calibration", "calibration check"
 """Seed namespaces of the clips that limits are fitted on and checked on."""
 CLIPS: dict[Manner, int] = {"plain": 200, "whisper": 60, "shout": 60, "backchannel": 100, "sung": 80, "hummed": 40}
 """Clips per kind and language to fit on; half as many check."""
-DIALOGUES_A_TURN: dict[Manner, int] = {"backchannel": 12, "hummed": 24}
-"""So many dialogues have at least one turn of a rare manner."""
+DIALOGUES_A_TURN: dict[Manner, int] = {"backchannel": 12, "sung": 2, "hummed": 24}
+"""So many dialogues have at least one turn of a manner that not all have."""
 KEPT, KEPT_OF_SONGS = 0.95, 0.97
 TAILS: tuple[tuple[str, Side], ...] = (("gap", "maximum"), ("worst_gap", "maximum"), ("dnsmos_ovrl", "minimum"))
 LYRICS = ("gap", "worst_gap")
@@ -110,7 +110,9 @@ def clean_lines(namespace: str, group: Group, count: int) -> list[Line]:
     lines: list[Line] = []
     for script in (write_script(plan) for plan in plan_dialogues(recipe)):
         fit = [index for index, turn in enumerate(script.turns) if _may_be(turn, group.style)]
-        if not fit or len(lines) == count:
+        if len(lines) == count:
+            break
+        if not fit:
             continue
         seed = derive_seed(recipe.seed, script.dialogue_id, 0)
         index = fit[int(generator(seed).integers(len(fit)))]
