@@ -168,7 +168,8 @@ def hear_parallel(lines: Sequence[Line], processes: int) -> list[Measures]:
     """`hear` by so many processes; the same whatever their number."""
     heard: list[Measures | None] = [None] * len(lines)
     with get_context("spawn").Pool(processes) as pool:
-        for start, part in enumerate(pool.map(hear, [lines[k::processes] for k in range(processes)])):
+        slices = [lines[k::processes] for k in range(min(processes, len(lines)))]
+        for start, part in enumerate(pool.map(hear, slices)):
             heard[start::processes] = part
     return [measures for measures in heard if measures is not None]
 

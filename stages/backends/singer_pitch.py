@@ -90,7 +90,7 @@ def _scoops(score: Score, time_s: Floats, random: np.random.Generator) -> Floats
         start_s, end_s = score.times_s(line[0])
         since_s = time_s - start_s
         depth = random.uniform(*SCOOP_CENTS) * min(1.0, ((end_s - start_s) / SCOOPED_NOTE_S) ** 2)
-        below += np.where((since_s >= 0.0) & (time_s < end_s), depth * np.exp(-since_s / SCOOP_S), 0.0)
+        below += np.where((since_s >= 0.0) & (time_s < end_s), depth * np.exp(-np.maximum(since_s, 0.0) / SCOOP_S), 0.0)
     return below
 
 
