@@ -118,7 +118,7 @@ def _title(row: Row) -> str:
     figures = [f"{name} {value:.3g}" for name, value in values if value is not None]
     score, title = row["score"], _written(row["song"]["title"])
     key = f"{score['tonic']} {score['mode']}, {score['tempo_bpm']:g} bpm"
-    return " · ".join([row["utterance_id"], f"{title} ({key})", *figures])
+    return f"{row['utterance_id']} · {title} ({key})\n" + " · ".join(figures)
 
 
 def _fonts() -> list[str]:

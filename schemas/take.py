@@ -106,10 +106,11 @@ class Measures:
     loudness_lufs: float | None = None
     seconds_per_character: float | None = None
     speaker_similarity: float | None = None  # cosine of the take's speaker vector and the reference's
-    raw_pitch_accuracy: float | None = None  # share of sung frames within 50 cents of the score (mir_eval.melody)
+    raw_pitch_accuracy: float | None = None  # share of sung frames within 50 cents of the score (see `sung_pitch`)
     raw_chroma_accuracy: float | None = None  # the same, octaves folded
     voicing_recall: float | None = None  # share of the score's sung frames that are voiced
     voicing_false_alarm: float | None = None  # share of its rests that are voiced
+    sounding_share: float | None = None  # share of all frames of notes, their consonants among them, that are voiced
     f0_rmse_cents: float | None = None  # against the score, where both are voiced
     note_error_cents: float | None = None  # median over notes of |a note's median pitch - the score's|
     worst_note_cents: float | None = None  # the largest of these among notes of 150 ms and more

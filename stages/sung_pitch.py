@@ -77,9 +77,11 @@ def expected(score: Score, start_s: float, frames: int) -> Expected:
 
 
 def frame_measures(heard_hz: Curve, wanted: Expected) -> dict[str, float]:
-    """The measures of mir_eval.melody at 50 cents, and f0_rmse_cents (UNHEARD_CENTS where nothing is voiced).
+    """The measures of mir_eval.melody at 50 cents, f0_rmse_cents (UNHEARD_CENTS where nothing is voiced), and
+    sounding_share.
 
-    Where the choice is free, a note's frames are judged if they are voiced, those of a rest not at all.
+    Where the choice is free, a note's frames are judged if they are voiced, those of a rest not at all; sounding_share
+    alone is of all frames of notes, so that notes cut short are told from consonants.
     """
     from mir_eval import melody
 
@@ -87,9 +89,10 @@ def frame_measures(heard_hz: Curve, wanted: Expected) -> dict[str, float]:
     judged = ~wanted.free | (voiced & (wanted.f0_hz > 0))
     heard, score = (melody.hz2cents(track[judged]) for track in (heard_hz, wanted.f0_hz))
     sings, should = heard > 0, score > 0
+    sounding_share = float(voiced[wanted.f0_hz > 0].mean()) if wanted.f0_hz.any() else 0.0
     if not (sings & should).any():
         false_alarm = float(melody.voicing_false_alarm(should, sings))
-        return _unheard(false_alarm)
+        return _unheard(false_alarm) | {"sounding_share": sounding_share}
     off = (heard - score)[sings & should]
     return {
         "raw_pitch_accuracy": float(melody.raw_pitch_accuracy(should, score, sings, heard)),
@@ -97,6 +100,7 @@ def frame_measures(heard_hz: Curve, wanted: Expected) -> dict[str, float]:
         "voicing_recall": float(melody.voicing_recall(should, sings)),
         "voicing_false_alarm": float(melody.voicing_false_alarm(should, sings)),
         "f0_rmse_cents": float(np.sqrt(np.mean(off**2))),
+        "sounding_share": sounding_share,
     }
 
 

@@ -16,7 +16,9 @@ from stages.backends.protocols import Performance
 from stages.backends.song_variants import with_syllables
 from stages.normalize_text import normalize
 
-LATE_S = 0.1
+LATE_S, SCATTER_S = 0.1, 0.08
+SCATTER_SHARE = 0.4
+"""Of a note, which an onset moves into at most."""
 SHORT_S = 0.15
 VOWELS = {"en": "ah", "zh": "啊"}
 SINE_LEAD_S, SINE_RAMP_S, SINE_LEVEL = 0.3, 0.01, 8_000
@@ -44,6 +46,35 @@ def late(line: Line, random: np.random.Generator) -> Line:
     return _instead(line, [_changed(n, onset_beats=n.onset_beats + ticks / TICKS_A_BEAT) for n in score.notes])
 
 
+def scattered(line: Line, random: np.random.Generator) -> Line:
+    """Every onset SCATTER_S early or late, on the whole in time: the notes before them end with them."""
+    score = _score(line)
+    notes = list(score.notes)
+    for place in range(1, len(notes)):
+        before, note = notes[place - 1], notes[place]
+        room = SCATTER_SHARE * min(before.duration_beats, note.duration_beats)
+        moved = min(SCATTER_S / score.seconds_per_beat, room) * (1 if random.random() < 0.5 else -1)
+        step = round(moved * TICKS_A_BEAT) / TICKS_A_BEAT
+        if before.end_beats == note.onset_beats:
+            notes[place - 1] = _changed(before, duration_beats=before.duration_beats + step)
+        elif note.onset_beats + step < before.end_beats:
+            continue
+        onset, beats = note.onset_beats + step, note.duration_beats - step
+        notes[place] = _changed(note, onset_beats=onset, duration_beats=beats)
+    return _instead(line, notes)
+
+
+def cut_short(line: Line, random: np.random.Generator) -> Line:
+    """Every syllable let go of after half of its last note."""
+    notes = _score(line).notes
+    held = [after.slur for after in notes[1:]] + [False]
+    halves = [
+        note if goes_on else _changed(note, duration_beats=max(1 / 16, round(note.duration_beats * 240) / TICKS_A_BEAT))
+        for note, goes_on in zip(notes, held, strict=True)
+    ]
+    return _instead(line, halves)
+
+
 def phrase_missing(line: Line, random: np.random.Generator) -> Line:
     """A line of the lyric left out; of a song of one line, its second half."""
     score = _score(line)
@@ -69,6 +100,8 @@ FAULTS: dict[str, Fault] = {
     "a note a semitone off per bar": semitone_off,
     "a short note a semitone off per bar": short_semitone_off,
     "all notes 100 ms late": late,
+    "onsets 80 ms early or late": scattered,
+    "notes cut short by half": cut_short,
     "a phrase missing": phrase_missing,
     "wrong lyrics": wrong_lyrics,
     "the same vowel throughout": same_vowel,

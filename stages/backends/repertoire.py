@@ -58,7 +58,12 @@ def song_of(song_id: str, language: Language, verse: int = 0) -> Song:
 @lru_cache(maxsize=1024)
 def theme_of(song_id: str, language: Language) -> str:
     """What a generated song is about (a theme of the lyric grammar); "" for songs of the songbook."""
-    return draw_theme(language, generator("song", song_id, "theme")) if _MADE.fullmatch(song_id) else ""
+    return draw_theme(language, generator("song", song_id, "theme")) if is_generated(song_id) else ""
+
+
+def is_generated(song_id: str) -> bool:
+    """Whether a song is no song of the songbook."""
+    return _MADE.fullmatch(song_id) is not None
 
 
 def repertoire_digest() -> str:

@@ -20,9 +20,10 @@ NO_LIMITS = [
         ("seconds_per_character", "maximum", 100.0),
         ("leading_silence_s", "maximum", 100.0),
         ("trailing_silence_s", "maximum", 100.0),
+        ("hnr_db", "maximum", 1000.0),
     )
 ]
-"""A tone is no speech: silero-vad hears none, and its pace is nobody's."""
+"""A tone is no voice: silero-vad hears none, it is too pure, and its pace is nobody's."""
 
 
 @pytest.fixture(autouse=True)

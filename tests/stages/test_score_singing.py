@@ -15,6 +15,7 @@ TUNE = melody([60, 62, 64, 67, -65, 64, 60], [1, 1, 1, 2, 1, 1, 2], 100, rests={
 SUNG_MEASURES = (
     *("raw_pitch_accuracy", "raw_chroma_accuracy", "voicing_recall", "voicing_false_alarm", "f0_rmse_cents"),
     *("note_error_cents", "worst_note_cents", "wrong_note_share", "onset_shift_s", "onset_error_s"),
+    "sounding_share",
 )
 
 MakeTake = Callable[..., Take]

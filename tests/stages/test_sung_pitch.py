@@ -54,6 +54,7 @@ def test_a_perfect_track() -> None:
         "voicing_recall": 1.0,
         "voicing_false_alarm": 0.0,
         "f0_rmse_cents": 0.0,
+        "sounding_share": 1.0,
     }
 
 
@@ -74,7 +75,9 @@ def test_an_octave_is_wrong_in_pitch_and_right_in_chroma() -> None:
 
 
 def test_unvoiced_consonants_cost_nothing_and_unvoiced_vowels_do() -> None:
-    assert frame_measures(np.where(WANTED.free, 0, WANTED.f0_hz), WANTED)["voicing_recall"] == 1.0
+    clipped = frame_measures(np.where(WANTED.free, 0, WANTED.f0_hz), WANTED)
+    assert clipped["voicing_recall"] == 1.0
+    assert clipped["sounding_share"] == pytest.approx((SUNG & ~WANTED.free).sum() / SUNG.sum())
     missing = WANTED.f0_hz.copy()
     missing[round(0.5 / STEP_S) : round(1.1 / STEP_S)] = 0  # the first note, of which 60 frames are its vowel's
     found = frame_measures(missing, WANTED)
@@ -95,6 +98,7 @@ def test_nothing_voiced() -> None:
         "voicing_recall": 0.0,
         "voicing_false_alarm": 0.0,
         "f0_rmse_cents": 1200.0,
+        "sounding_share": 0.0,
     }
 
 

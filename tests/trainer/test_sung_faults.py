@@ -14,10 +14,12 @@ from stages.normalize_text import normalize
 from stages.received_audio import resampled
 from stages.score_singing import ScoreSinging
 from trainer.sung_faults import (
+    cut_short,
     late,
     phrase_missing,
     plain_sine,
     same_vowel,
+    scattered,
     semitone_off,
     short_semitone_off,
     wrong_lyrics,
@@ -103,6 +105,26 @@ def test_all_notes_a_tenth_of_a_second_late() -> None:
     ]
     assert np.array(moves) * 0.5 == pytest.approx(0.1)
     assert [n.midi for n in notes_of(late(line, generator("a")))] == [n.midi for n in notes_of(line)]
+
+
+def test_onsets_are_scattered_and_the_notes_before_end_with_them() -> None:
+    line = make_line()
+    before, after = notes_of(line), notes_of(scattered(line, generator("a")))
+    moves_s = [0.5 * (two.onset_beats - one.onset_beats) for one, two in zip(before, after, strict=True)]
+    assert moves_s[0] == 0.0
+    assert {move < 0 for move in moves_s[1:]} == {True, False}
+    assert max(map(abs, moves_s)) == pytest.approx(0.08, abs=0.002)
+    assert after[-1].end_beats == before[-1].end_beats
+    assert [note.midi for note in after] == [note.midi for note in before]
+
+
+def test_syllables_are_let_go_of_after_half_their_last_note() -> None:
+    line = make_line()
+    before, after = notes_of(line), notes_of(cut_short(line, generator("a")))
+    assert [note.onset_beats for note in after] == [note.onset_beats for note in before]
+    held = [note.slur for note in before[1:]] + [False]
+    for one, two, goes_on in zip(before, after, held, strict=True):
+        assert two.duration_beats == pytest.approx(one.duration_beats * (1 if goes_on else 0.5))
 
 
 @pytest.mark.parametrize("lines", [1, 2, 4])
