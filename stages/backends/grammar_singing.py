@@ -92,18 +92,25 @@ def _check_way(path: Path, lexicon: str, name: str, value: str) -> None:
         fail(path, f"lexicon.{lexicon}.{name}", f"'{value}': {error.errors()[0]['msg']}")
 
 
-def draw_scene(grammar: Grammar, random: np.random.Generator) -> tuple[Topic, Scene]:
-    """Where a song is asked for: any song may be, anywhere."""
-    topic = grammar.topics[TOPIC]
-    names = sorted(topic.scenes)
-    return topic, topic.scenes[names[int(random.random() * len(names))]]
+def draw_scene(grammar: Grammar, plan: DialoguePlan, random: np.random.Generator) -> tuple[Topic, Scene]:
+    """A scene that the song of a plan suits, to ask for it in. Raises GrammarError where there is none."""
+    topic, song = grammar.topics[TOPIC], song_facts(plan)
+    scenes = [topic.scenes[name] for name in sorted(topic.scenes)]
+    fits = [scene for scene in scenes if all(song[name] in some for name, some in scene.where.get(SONG, {}).items())]
+    if not fits:
+        raise GrammarError(
+            f"no scene of {TOPIC}.toml ('{plan.language}') suits song '{plan.scene}' of theme '{song['theme']}': "
+            f"name the theme in the 'where' of a scene."
+        )
+    return topic, fits[int(random.random() * len(fits))]
 
 
 def song_facts(plan: DialoguePlan) -> dict[str, str]:
     """Attribute -> value of the slot `song`."""
     theme = theme_of(plan.scene, plan.language)
     title = _REMARK.sub("", song_of(plan.scene, plan.language).title)
-    return {"text": title, "theme": theme, "origin": "made" if theme else "book"}
+    text = f"《{title}》" if plan.language == "zh" else title
+    return {"text": text, "theme": theme, "origin": "made" if theme else "book"}
 
 
 def asked_way(way: Way, slots: Sequence[str], facts: Facts) -> Way:
@@ -114,10 +121,11 @@ def asked_way(way: Way, slots: Sequence[str], facts: Facts) -> Way:
 
 
 def sung_turn(plan: DialoguePlan, way: Way, number: int) -> Turn:
-    """The song of a plan as its assistant sings it for the `number`th time; the key is the same each time."""
+    """The song of a plan as its assistant sings it for the `number`th time; the key is the same each time,
+    and so is the tempo, but for what is asked."""
     song = song_of(plan.scene, plan.language, way.verse)
     song = for_singer(song, plan.assistant, generator("song key", plan.seed))
-    song = in_mood(song, way.emotion, way.intensity, generator("song mood", plan.seed, number))
+    song = in_mood(song, way.emotion, way.intensity, generator("song mood", plan.seed))
     score = transposed(song.score, way.shift)
     song = song.model_copy(
         update={"score": score.model_copy(update={"tempo_bpm": round(score.tempo_bpm * way.tempo, 2)})}

@@ -77,7 +77,7 @@ def write_script(plan: DialoguePlan, folder: str | None = None) -> Script:
     grammar = load_grammar(plan.language, folder, plan.kind)
     seed = derive_seed(plan.seed, plan.scene, plan.user.character_id, plan.assistant.character_id)
     random = generator("grammar", seed)
-    topic, scene = draw_scene(grammar, random) if plan.kind == "singing" else grammar.scene(plan.scene)
+    topic, scene = draw_scene(grammar, plan, random) if plan.kind == "singing" else grammar.scene(plan.scene)
     facts = draw_facts(random, topic, scene)
     assistant = {"text": plan.assistant.name}
     if topic.assistant:

@@ -10,6 +10,7 @@ from schemas.score import Note, Score
 from schemas.script import Language
 from stages.backends.lyric_grammar import LyricGrammar, Phrase, load_lyrics
 from stages.backends.lyric_lines import Line, LineMaker, stresses, syllables
+from stages.backends.lyric_sounds import LIGHT_WORDS
 
 SCHEMES: dict[Language, tuple[str, ...]] = {"en": ("AABB", "-A-A", "ABAB", "AA-A"), "zh": ("AA-A", "-A-A", "AAAA")}
 """Which of four lines rhyme ("-": with none). Chinese songs keep one rhyme, so A goes on in the next four."""
@@ -18,9 +19,12 @@ REFRAIN_SHARE = 0.4
 """Share of melodies of eight lines or more whose fourth line comes again as the eighth, where it has the length."""
 
 CANDIDATES = 8
-"""So many English lines are drawn for one, and the one whose stresses fit the beats best is taken."""
+"""So many lines are drawn for one; of those without a word said twice, the one whose English stresses fit the beats
+best is taken."""
 
-MIN_TITLE: dict[Language, int] = {"en": 3, "zh": 4}
+_LIGHT = {word.rstrip("s") for word in LIGHT_WORDS} | set("的了着在我你一")
+
+MIN_TITLE: dict[Language, int] = {"en": 4, "zh": 5}
 """Fewest syllables of a title."""
 
 
@@ -118,8 +122,21 @@ class _Writer:
         return LineMaker(self.grammar, self.grammar.parts[self.theme], count, lambda phrase: phrase not in used, ends)
 
     def _best(self, maker: LineMaker, strong: tuple[bool, ...]) -> Line:
-        drawn = [maker.draw(self.random) for _ in range(CANDIDATES if self.language == "en" else 1)]
+        drawn = [maker.draw(self.random) for _ in range(CANDIDATES)]
+        drawn = [line for line in drawn if not _repeats(line)] or drawn
         return max(drawn, key=lambda line: _fit(stresses(line), strong))
+
+
+def _repeats(line: Line) -> bool:
+    """Whether two phrases of a line share a word that means something (Chinese: a character)."""
+    words: set[str] = set()
+    for _, phrase in line:
+        text = phrase.text.replace("-", "").lower()
+        own = {word.rstrip("s") for word in (text.split() if phrase.stresses else text)} - _LIGHT
+        if words & own:
+            return True
+        words |= own
+    return False
 
 
 def _fit(stressed: Sequence[bool], strong: Sequence[bool]) -> int:

@@ -11,7 +11,7 @@ from schemas.script import LANGUAGES, Language, Script, Turn
 from stages.backends.grammar_data import load_grammar
 from stages.backends.grammar_singing import Way
 from stages.backends.grammar_writer import write_script
-from stages.backends.repertoire import song_of
+from stages.backends.repertoire import song_of, theme_of
 from tests.stages.backends.small_grammar import write_grammar
 from tests.stages.scripts import song_plan, written
 
@@ -104,6 +104,30 @@ def test_a_way_keeps_what_is_not_asked_for() -> None:
     assert hummed.changed({"shift": "-2"}) == Way(emotion="tender", hum=True, shift=-2)
 
 
+def test_a_song_that_suits_no_scene_is_named(tmp_path: Path) -> None:
+    where = 'start = ["ask"]\nwhere = { song = { theme = "sea" } }'
+    plan = song_plan(40).model_copy(update={"scene": "book-en-amazing-grace"})
+    with pytest.raises(GrammarError, match=r"suits song 'book-en-amazing-grace' of theme '': name the theme"):
+        write_script(plan, small(tmp_path, SINGING.replace('start = ["ask"]', where)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_songs_suit_their_scenes(language: Language) -> None:
+    topic = load_grammar(language, None, "singing").topics["singing"]
+    (songs,) = topic.lexicon["songs"]
+    for theme in songs["theme"]:
+        suited = [s for s in topic.scenes.values() if theme in s.where.get("song", {}).get("theme", {theme})]
+        assert len(suited) >= 2
+    scripts = written(200, language, "singing")
+    by_setting = {scene.setting: scene for scene in topic.scenes.values()}
+    assert {script.setting for script in scripts} == set(by_setting)
+    for script in scripts:
+        theme = theme_of(script.plan.scene, language)
+        assert theme in by_setting[script.setting].where.get("song", {}).get("theme", {theme})
+        if script.setting == topic.scenes["bedtime"].setting:
+            assert {turn.emotion for turn in script.turns if turn.song} <= {"neutral", "tender", "tired"}
+
+
 def sung_after(scripts: tuple[Script, ...], intent: str) -> list[tuple[Turn, Turn, list[Turn]]]:
     """(request, song that follows, songs before) for every request of an intent."""
     found = []
@@ -134,6 +158,11 @@ def test_songs_are_sung_as_they_were_asked_for(language: Language) -> None:
     for asked, sung, before in sung_after(scripts, "ask_key"):
         low = asked.slots["key"] in ("a little lower", "低一点")
         assert (first_pitch(sung) < first_pitch(before[-1])) is low
+    for asked, sung, before in sung_after(scripts, "ask_speed"):
+        assert sung.song is not None
+        assert before[-1].song is not None
+        change = sung.song.score.tempo_bpm / before[-1].song.score.tempo_bpm
+        assert change <= 0.94 if asked.slots["speed"] in ("a bit slower", "慢一点") else change >= 1.06
     for asked, sung, before in sung_after(scripts, "ask_again_feel"):
         assert sung.emotion == next(feelings[said] for slot, said in asked.slots.items() if slot.startswith("feel_two"))
         assert sung.text == before[-1].text

@@ -93,3 +93,13 @@ def test_titles_are_the_beginnings_of_lyrics(language: Language) -> None:
     for lyric in lyrics(language):
         first = "".join(syllables(lyric.lines[0])).replace("-", "").lower()
         assert lyric.title.replace(" ", "").lower() in first
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lines_seldom_say_a_word_twice(language: Language) -> None:
+    said = [[phrase.text for _, phrase in line] for lyric in lyrics(language) for line in lyric.lines]
+    twice = 0
+    for phrases in said:
+        words = [w for p in phrases for w in set(p.split() if language == "en" else p) if len(w) > 3 or w > "一"]
+        twice += any(words.count(word) > 1 and word not in "的了着在我你 your from with" for word in words)
+    assert twice <= 0.01 * len(said)
