@@ -3,9 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from schemas.score_midi import to_midi
-
 from schemas.columns import rounded
+from schemas.score_midi import to_midi
 from schemas.script import Turn
 from schemas.take import SungNote, Take
 
