@@ -4,12 +4,9 @@ espeak-ng is GPLv3 and is loaded from its own package in a process of its own.
 The steps are plain functions: `arranged` (words, syllables, times) -> `render` (melody, voice, sound).
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from importlib.metadata import version
-from pathlib import Path
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -17,8 +14,8 @@ from numpy.typing import NDArray
 
 from schemas.seeds import generator
 from schemas.take import SAMPLE_RATE, Line
-from stages.backends.espeak_carrier import Carrier, EspeakProcess
-from stages.backends.espeak_voice import ENGINE
+from stages.backends.espeak_carrier import Carrier
+from stages.backends.espeak_engine import EspeakEngine
 from stages.backends.protocols import Performance
 from stages.backends.singer_breath import breaths_of, with_breaths
 from stages.backends.singer_carrier import Arrangement, arranged
@@ -26,7 +23,7 @@ from stages.backends.singer_pitch import JITTER_CENTS, VIBRATO_CENTS, PitchManne
 from stages.backends.singer_timing import SungPhone, frames_of, later, moved, without_gaps
 from stages.backends.singer_tone import DB, dynamics, edges, even, laid_out, tuned
 from stages.backends.singer_words import CARRIER_F0_HZ
-from stages.backends.world_delivery import Delivery, written_delivery
+from stages.backends.world_delivery import Delivery, designed_delivery, written_delivery
 from stages.backends.world_expression import UNVOICED, phone_mask, roughened, timbre
 from stages.backends.world_mastering import EDGE_S, master
 from stages.backends.world_vocoder import FRAME_S, Frames, analyze_monotone, synthesize
@@ -37,50 +34,25 @@ MOST_BREATH, MOST_SHIMMER_DB = 0.45, 0.6
 JITTER_SHARE = 0.05  # of the jitter in speech
 
 
-class EspeakSinging:
+class EspeakSinging(EspeakEngine):
     """SingingSynthesizer of the embedded engine: int16 at 24 kHz, phone labels as in espeak_carrier."""
 
-    name = ENGINE
-
-    def __init__(self) -> None:
-        self._espeak: EspeakProcess | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the tables, the helper and the version of espeak-ng's package."""
-        digest = hashlib.sha256(version("espeakng-loader").encode())
-        for name in ("espeak_helper.py", "tables/delivery.toml"):
-            digest.update((Path(__file__).parent / name).read_bytes())
-        return digest.hexdigest()
-
-    def open(self) -> None:
-        """Starts the helper process, unless another stage that shares this engine already has."""
-        if self._espeak is None:
-            self._espeak = EspeakProcess()
-
-    def close(self) -> None:
-        if self._espeak is not None:
-            self._espeak.close()
-            self._espeak = None
+    data = ("espeak_helper.py", "tables/delivery.toml")
 
     def sing(self, lines: Sequence[Line]) -> list[Performance]:
         """Raises UnspeakableTextError for a lyric that cannot be said in the line's language."""
         return [self._perform(line) for line in lines]
 
     def _perform(self, line: Line) -> Performance:
-        if self._espeak is None:
-            raise RuntimeError("EspeakSinging is not open")
         if line.turn.song is None:
             raise ValueError(f"{line.take_id} has no song")
         random = generator(line.seed, "timing")
-        return render(line, arranged(line.turn.song, line.language, self._espeak.speak, random))
+        return render(line, arranged(line.turn.song, line.language, self.speak, random))
 
 
 def singing_delivery(line: Line) -> Delivery:
     """What the character and the turn's emotion make of the voice; nothing of it is pitch or time."""
-    traits = line.voice.traits
-    manner = Delivery(**{f.name: traits[f.name] for f in fields(Delivery) if f.name in traits})
-    whole = manner + written_delivery(line.turn)
+    whole = designed_delivery(line.voice) + written_delivery(line.turn)
     return replace(
         whole,
         breath=min(whole.breath, MOST_BREATH),

@@ -6,12 +6,9 @@ The steps are plain functions, so that a test can say something wrong on purpose
 its words' and its sounds' (`espeak_tags`).
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
-from importlib.metadata import version
+from dataclasses import replace
 from math import exp, log, tanh
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -21,12 +18,13 @@ from schemas.script import Character
 from schemas.seeds import generator
 from schemas.tags import TAGS, Tag, split_tags
 from schemas.take import SAMPLE_RATE, Line, Voice
-from stages.backends.espeak_carrier import SILENCE, Carrier, CarrierRequest, EspeakProcess
+from stages.backends.espeak_carrier import SILENCE, Carrier, CarrierRequest
+from stages.backends.espeak_engine import EspeakEngine
 from stages.backends.espeak_tags import joined, sound_carrier, trimmed
 from stages.backends.espeak_text import carrier_text
-from stages.backends.espeak_voice import ENGINE, design_voice
+from stages.backends.espeak_voice import design_voice
 from stages.backends.protocols import Performance
-from stages.backends.world_delivery import Delivery, played_delivery
+from stages.backends.world_delivery import Delivery, designed_delivery, played_delivery
 from stages.backends.world_expression import (
     UNVOICED,
     f0_contour,
@@ -47,36 +45,13 @@ MANDARIN_RANGE_FREEDOM = 0.6  # exponent: in Mandarin the f0 range must leave th
 MIN_RATE_WPM = 80
 HASTE, MOST_HASTE = 1.15, 1.45
 """Rate ratios: from the first on a voice hastens less than it would, and never to the second, or nobody follows."""
-DATA = ("espeak_helper.py", "tables/voices.toml", "tables/delivery.toml")
-"""The tables, and the helper, which no import reaches."""
 
 
-class EspeakSpeech:
+class EspeakSpeech(EspeakEngine):
     """SpeechSynthesizer of the embedded engine: int16 at 24 kHz, phone labels as in espeak_carrier."""
 
-    name = ENGINE
+    data = ("espeak_helper.py", "tables/voices.toml", "tables/delivery.toml")
     tags: Mapping[Tag, str] = {tag: tag for tag in TAGS}
-
-    def __init__(self) -> None:
-        self._espeak: EspeakProcess | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the tables, the helper and the version of espeak-ng's package."""
-        digest = hashlib.sha256(version("espeakng-loader").encode())
-        for name in DATA:
-            digest.update((Path(__file__).parent / name).read_bytes())
-        return digest.hexdigest()
-
-    def open(self) -> None:
-        """Starts the helper process, unless another stage that shares this engine already has."""
-        if self._espeak is None:
-            self._espeak = EspeakProcess()
-
-    def close(self) -> None:
-        if self._espeak is not None:
-            self._espeak.close()
-            self._espeak = None
 
     def design(self, character: Character) -> Voice:
         return design_voice(character)
@@ -84,12 +59,6 @@ class EspeakSpeech:
     def synthesize(self, lines: Sequence[Line]) -> list[Performance]:
         """Raises UnspeakableTextError for a text that cannot be said in the line's language."""
         return [self._perform(line) for line in lines]
-
-    def speak(self, request: CarrierRequest) -> Carrier:
-        """What espeak-ng says to a request."""
-        if self._espeak is None:
-            raise RuntimeError("EspeakSpeech is not open")
-        return self._espeak.speak(request)
 
     def _perform(self, line: Line) -> Performance:
         carrier = self._tagged(line) if line.tagged else self._worded(line, line.spoken)
@@ -116,10 +85,8 @@ class EspeakSpeech:
 
 def delivery_of(line: Line) -> Delivery:
     """Everything that moves this take away from the carrier: voice, turn, how the speaker takes the text, chance."""
-    traits = line.voice.traits
-    manner = Delivery(**{f.name: traits[f.name] for f in fields(Delivery) if f.name in traits})
     text, take = generator("reading", line.character.character_id, line.spoken), generator(line.seed, "delivery")
-    delivery = manner + played_delivery(line.turn, text, take)
+    delivery = designed_delivery(line.voice) + played_delivery(line.turn, text, take)
     if line.language == "zh":
         delivery = replace(delivery, range_ratio=MANDARIN_RANGE * delivery.range_ratio**MANDARIN_RANGE_FREEDOM)
     ending_st = final_movement_st(line.spoken, line.language) * min(delivery.range_ratio, 1.0) ** 0.5

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from schemas.script import Turn
+from schemas.take import Voice
 
 DELIVERY_TABLE = Path(__file__).parent / "tables" / "delivery.toml"
 ARCH_DEVIATION_ST = 2.0
@@ -59,6 +60,11 @@ class Delivery:
 @cache
 def _table() -> dict[str, Any]:
     return tomllib.loads(DELIVERY_TABLE.read_text())
+
+
+def designed_delivery(voice: Voice) -> Delivery:
+    """What the voice itself makes of any line."""
+    return Delivery(**{f.name: voice.traits[f.name] for f in fields(Delivery) if f.name in voice.traits})
 
 
 def written_delivery(turn: Turn, strength: float = 1.0) -> Delivery:
