@@ -4,6 +4,7 @@ A beat is a quarter note, whatever the meter. Times lie on a grid of 1 / TICKS_A
 """
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated, Literal, get_args
 
@@ -117,9 +118,18 @@ class Score(_Record):
         return note.onset_beats * self.seconds_per_beat, note.end_beats * self.seconds_per_beat
 
 
+def hertz(midi: float) -> float:
+    """The frequency of a pitch, A4 being 440 Hz."""
+    return float(440.0 * 2 ** ((midi - 69) / 12))
+
+
 def words(notes: tuple[Note, ...]) -> str:
-    """What is sung on some notes, as it is written: English words with spaces, Chinese characters without."""
-    syllables = [note.syllable for note in notes if note.syllable]
+    """What is sung on some notes, as it is written."""
+    return joined(note.syllable for note in notes if note.syllable)
+
+
+def joined(syllables: Iterable[str]) -> str:
+    """Syllables as they are written: English words with spaces, Chinese characters without."""
     text = "".join(syllable[:-1] if syllable.endswith("-") else f"{syllable} " for syllable in syllables)
     return re.sub(r"(?<=[\u4e00-\u9fff]) ", "", text).strip()
 

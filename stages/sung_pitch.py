@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.score import Score
+from schemas.score import Score, hertz
 from schemas.take import SAMPLE_RATE, Samples, SungNote
 
 STEP_S = 0.005
@@ -40,10 +40,6 @@ class Expected:
 
     f0_hz: Curve
     free: Flags
-
-
-def hertz(midi: float) -> float:
-    return float(440.0 * 2 ** ((midi - 69) / 12))
 
 
 def track_song(samples: Samples, score: Score) -> Curve:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.score import Note, Score, Song, lyric
+from schemas.score import Note, Score, Song, hertz, lyric
 from schemas.script import Character, DialoguePlan, Language, Script, Turn
 from schemas.tags import Tag
 from schemas.take import SAMPLE_RATE, Codes, Line, Samples, Vector, Voice
@@ -168,7 +168,7 @@ class ToneSinging(_Fake):
         for note in song.score.notes:
             start_s, end_s = song.score.times_s(note)
             first, last = (round((self.lead_s + at) * SAMPLE_RATE) for at in (start_s, end_s))
-            cycles = np.arange(last - first) / SAMPLE_RATE * 440 * 2 ** ((note.midi - 69) / 12)
+            cycles = np.arange(last - first) / SAMPLE_RATE * hertz(note.midi)
             wave[first:last] = 6000 * np.sin(2 * np.pi * cycles)
         samples: Any = wave.astype(np.int16)
         samples[:MARK_SAMPLES] = mark(line.take_id)

@@ -16,6 +16,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from schemas.score import hertz
+
 RATE_HZ = 44_100
 PITCHES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 TAIL_S = 0.2
@@ -79,7 +81,7 @@ def sung(segment: dict[str, Any], rate_hz: int = RATE_HZ) -> NDArray[np.float32]
     ends = np.round(np.cumsum(durations) * rate_hz).astype(int)
     f0_hz = np.zeros(ends[-1])
     for name, first, last in zip(segment["note_seq"].split(), [0, *ends], ends, strict=False):
-        f0_hz[first:last] = 0.0 if name == "rest" else 440 * 2 ** ((midi_of(name) - 69) / 12)
+        f0_hz[first:last] = 0.0 if name == "rest" else hertz(midi_of(name))
     phase = 2 * np.pi * np.cumsum(f0_hz) / rate_hz
     wave = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 7)) * (f0_hz > 0) * 0.2
     return np.concatenate([wave, np.zeros(int(TAIL_S * rate_hz))]).astype(np.float32)

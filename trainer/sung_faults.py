@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from schemas.score import HIGHEST_MIDI, LOWEST_MIDI, TICKS_A_BEAT, Note, Score, lyric
+from schemas.score import HIGHEST_MIDI, LOWEST_MIDI, TICKS_A_BEAT, Note, Score, hertz, lyric
 from schemas.take import SAMPLE_RATE, Line
 from stages.backends.lyric_writer import write_lyric
 from stages.backends.protocols import Performance
@@ -116,7 +116,7 @@ def plain_sine(line: Line) -> Performance:
     for note in score.notes:
         begin_s, end_s = score.times_s(note)
         on = (times_s >= begin_s) & (times_s < end_s)
-        f0_hz[on] = 440.0 * 2 ** ((note.midi - 69) / 12)
+        f0_hz[on] = hertz(note.midi)
         level[on] = np.minimum(1.0, np.minimum(times_s[on] - begin_s, end_s - times_s[on]) / SINE_RAMP_S)
     tone = SINE_LEVEL * level * np.sin(2 * np.pi * np.cumsum(f0_hz) / SAMPLE_RATE)
     return Performance(tone.astype(np.int16), SAMPLE_RATE, (), score_start_s=SINE_LEAD_S)

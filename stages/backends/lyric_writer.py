@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 
-from schemas.score import Note, Score
+from schemas.score import Note, Score, joined
 from schemas.script import Language
 from stages.backends.lyric_grammar import LyricGrammar, Phrase, load_lyrics
 from stages.backends.lyric_lines import Line, LineMaker, stresses, syllables
@@ -49,10 +49,7 @@ class Lyric:
         said = tuple(syllable for phrase in named for syllable in phrase.syllables)
         if len(said) < MIN_TITLE[self.language]:
             said = syllables(self.lines[0])
-        if self.language == "zh":
-            return "".join(said)
-        words = "".join(one[:-1] if one.endswith("-") else one + " " for one in said).split()
-        return " ".join(word[0].upper() + word[1:] for word in words)
+        return " ".join(word[0].upper() + word[1:] for word in joined(said).split())
 
 
 def write_lyric(score: Score, language: Language, random: np.random.Generator) -> tuple[str, ...]:

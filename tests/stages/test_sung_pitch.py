@@ -3,16 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from schemas.score import hertz
 from schemas.take import SungNote
-from stages.sung_pitch import (
-    STEP_S,
-    expected,
-    frame_measures,
-    hertz,
-    note_measures,
-    pitch_error_cents,
-    track_song,
-)
+from stages.sung_pitch import STEP_S, expected, frame_measures, note_measures, pitch_error_cents, track_song
 from tests.stages.sung_clips import melody, sung
 
 TUNE = melody([60, 64, 67, -65, 62, 60], [1, 1, 1, 1, 2, 2], 100, rests={3: 1})
