@@ -12,23 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schemas.errors import UnspeakableTextError
 from schemas.phones import BLANK, INDEX, LABELS, TONES
 from schemas.script import Language
 from schemas.take import Samples
 from stages.backends import phone_features, phone_scores
-from stages.backends.english_lexicon import english_lexicon
-from stages.backends.espeak_carrier import CarrierRequest, EspeakProcess
+from stages.backends.english_lexicon import english_lexicon, english_reading
+from stages.backends.espeak_carrier import EspeakProcess
 from stages.backends.phone_scores import LogPosteriors
 from stages.backends.protocols import Hearing
-from stages.backends.reference_phones import (
-    Phones,
-    ReferenceWord,
-    arpabet_from_espeak,
-    nearest_readings,
-    reference_words,
-    without_tones,
-)
+from stages.backends.reference_phones import Phones, ReferenceWord, nearest_readings, reference_words, without_tones
 
 if TYPE_CHECKING:
     from stages.backends.phone_net import PhoneNet
@@ -95,11 +87,7 @@ class PhoneTranscriber:
         """The engine's own phones for an English word that CMUdict lacks."""
         if self._espeak is None:
             self._espeak = EspeakProcess()
-        carrier = self._espeak.speak(CarrierRequest(word, "en-us", rate_wpm=170))
-        phones = arpabet_from_espeak([phone.label for phone in carrier.phones])
-        if not phones or carrier.switched:
-            raise UnspeakableTextError(f"no English reading is known for '{word}'.")
-        return phones
+        return english_reading(word, self._espeak)
 
 
 def compare(posteriors: LogPosteriors, words: Sequence[ReferenceWord]) -> Hearing:

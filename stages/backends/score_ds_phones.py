@@ -6,6 +6,7 @@ espeak-ng.
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
@@ -13,9 +14,10 @@ from itertools import groupby, pairwise
 from schemas.errors import UnspeakableTextError
 from schemas.score import Note, Score
 from schemas.script import Language
-from stages.backends.english_lexicon import english_lexicon
+from stages.backends.english_lexicon import english_lexicon, english_reading
+from stages.backends.espeak_carrier import EspeakProcess
 from stages.backends.mandarin_readings import mandarin_syllables
-from stages.backends.reference_phones import Phones, arpabet_from_espeak, reference_words
+from stages.backends.reference_phones import Phones, reference_words
 
 _VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW"
 _CLUSTERS = (
@@ -132,14 +134,5 @@ def _readings(word: str) -> tuple[Phones, ...]:
 
 
 def _pronounce(word: str) -> Phones:
-    from stages.backends.espeak_carrier import CarrierRequest, EspeakProcess
-
-    espeak = EspeakProcess()
-    try:
-        carrier = espeak.speak(CarrierRequest(word, "en-us", rate_wpm=170))
-    finally:
-        espeak.close()
-    phones = arpabet_from_espeak([phone.label for phone in carrier.phones])
-    if not phones or carrier.switched:
-        raise UnspeakableTextError(f"no English reading is known for '{word}'.")
-    return phones
+    with closing(EspeakProcess()) as espeak:
+        return english_reading(word, espeak)
