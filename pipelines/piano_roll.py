@@ -8,9 +8,10 @@ import numpy as np
 
 from pipelines import files
 from pipelines.show import Row, rows_of
+from pipelines.song_columns import score_of
 from pipelines.take_chunks import samples_of
 from schemas.errors import FolderError, MissingExtraError
-from schemas.score import Note, Score
+from schemas.score import Score
 from schemas.take import SAMPLE_RATE, Samples
 from stages.backends.score_ds import note_name
 from stages.sung_pitch import STEP_S, WRONG_CENTS, track_song
@@ -74,15 +75,6 @@ def picture(row: Row) -> bytes:
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
-
-
-def score_of(row: Row) -> Score:
-    """The score of a sung row."""
-    columns = row["score"]
-    notes = [{name: note[name] for name in Note.model_fields} for note in columns["notes"]]
-    return Score.model_validate(
-        {name: columns[name] for name in Score.model_fields if name != "notes"} | {"notes": notes}
-    )
 
 
 def _draw_notes(axes: Any, score: Row) -> None:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from schemas.columns import rounded
+from schemas.score import Note, Score
 from schemas.score_midi import to_midi
 from schemas.script import Turn
 from schemas.take import SungNote, Take
@@ -26,6 +27,12 @@ def score_columns(turn: Turn, take: Take | None) -> dict[str, Any]:
     start_s = take.score_start_s if take else None
     columns = score.model_dump(exclude={"notes"}) | {"score_start_s": rounded(start_s), "notes": notes}
     return {"score": columns, "midi": to_midi(score)}
+
+
+def score_of(row: dict[str, Any]) -> Score:
+    """The score of a sung row."""
+    notes = [{name: note[name] for name in Note.model_fields} for note in row["score"]["notes"]]
+    return Score.model_validate({name: row["score"][name] for name in Score.model_fields} | {"notes": notes})
 
 
 def _heard(note: SungNote | None) -> dict[str, float | None]:

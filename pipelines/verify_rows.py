@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from pipelines.manifests import Manifest
-from schemas.score import Note
+from pipelines.song_columns import score_of
 from schemas.score_midi import from_midi
 from schemas.take import SAMPLE_RATE
 from stages.score_speaker import NORM_TOLERANCE
@@ -70,9 +70,8 @@ def check_song(row: dict[str, Any]) -> Iterator[str]:
         return
     if row["song"] is None:
         return
-    score = row["score"]
-    notes = tuple(Note(**{name: note[name] for name in Note.model_fields}) for note in score["notes"])
-    end_s = score["score_start_s"] + notes[-1].end_beats * 60 / score["tempo_bpm"]
+    score = score_of(row)
+    end_s = row["score"]["score_start_s"] + score.duration_s
     if end_s > row["duration_s"] + MAX_MISSING_S:
         yield f"{row['take_id']}: its score ends at {end_s:.2f} s, its audio at {row['duration_s']:.2f} s"
     try:
@@ -80,5 +79,5 @@ def check_song(row: dict[str, Any]) -> Iterator[str]:
     except ValueError as error:
         yield f"{row['take_id']}: its MIDI file does not open: {error}"
         return
-    if written != notes:
+    if written != score.notes:
         yield f"{row['take_id']}: its MIDI file has other notes than its score"

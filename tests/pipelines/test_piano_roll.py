@@ -12,9 +12,9 @@ from PIL import Image
 
 from pipelines import files
 from pipelines.command_line import main
-from pipelines.piano_roll import RIGHT, UNHEARD, WRONG, draw, picture, score_of
+from pipelines.piano_roll import RIGHT, UNHEARD, WRONG, draw, picture
 from pipelines.show import Row
-from pipelines.song_columns import score_columns, song_columns
+from pipelines.song_columns import score_columns, score_of, song_columns
 from pipelines.take_chunks import flac
 from schemas.errors import FolderError, MissingExtraError
 from schemas.score import Note, Score, Song
