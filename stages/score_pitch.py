@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from schemas.seeds import generator
 from schemas.take import SAMPLE_RATE, Samples, Take
 from stages.backends.librosa_cache import compile_librosa
+from stages.sung_pitch import STEP_S, from_start
 
-STEP_S = 0.005
 FLOOR_HZ = 60.0
 CEILING_HZ = 700.0
 """Search range: a deep man's creak up to a child's shout."""
@@ -66,12 +66,7 @@ def praat_pitch(samples: Samples) -> Any | None:
 
 def track_f0(samples: Samples) -> NDArray[np.float64]:
     """f0 in Hz every STEP_S from the start of int16 [N] at 24 kHz, 0 where unvoiced (see `praat_pitch`)."""
-    f0_hz = np.zeros(int(len(samples) / SAMPLE_RATE / STEP_S) + 1)
-    pitch = praat_pitch(samples)
-    if pitch is not None:
-        first = round(pitch.x1 / STEP_S)  # Praat centres its frames in the clip: the first one is not at 0
-        f0_hz[first : first + pitch.n_frames] = pitch.selected_array["frequency"]
-    return f0_hz
+    return from_start(praat_pitch(samples), samples)
 
 
 def f0_statistics(f0_hz: NDArray[np.float64]) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +48,18 @@ def track_song(samples: Samples, score: Score) -> Curve:
     (Boersma 1993), its range that of the score and AMPLE room."""
     import parselmouth
 
-    f0_hz = np.zeros(int(len(samples) / SAMPLE_RATE / STEP_S) + 1)
     pitches = [note.midi for note in score.notes]
     floor_hz, ceiling_hz = hertz(min(pitches)) / AMPLE, hertz(max(pitches)) * AMPLE
-    if len(samples) >= PERIODS / floor_hz * SAMPLE_RATE:
-        sound = parselmouth.Sound(samples / 32768.0, SAMPLE_RATE)
-        pitch = sound.to_pitch_ac(time_step=STEP_S, pitch_floor=floor_hz, pitch_ceiling=ceiling_hz)
+    if len(samples) < PERIODS / floor_hz * SAMPLE_RATE:
+        return from_start(None, samples)
+    sound = parselmouth.Sound(samples / 32768.0, SAMPLE_RATE)
+    return from_start(sound.to_pitch_ac(time_step=STEP_S, pitch_floor=floor_hz, pitch_ceiling=ceiling_hz), samples)
+
+
+def from_start(pitch: Any | None, samples: Samples) -> Curve:
+    """f0 of a parselmouth.Pitch in Hz, every STEP_S from the start of its samples; 0 where unvoiced, or without one."""
+    f0_hz = np.zeros(int(len(samples) / SAMPLE_RATE / STEP_S) + 1)
+    if pitch is not None:
         first = round(pitch.x1 / STEP_S)  # Praat centres its frames in the clip: the first one is not at 0
         f0_hz[first : first + pitch.n_frames] = pitch.selected_array["frequency"]
     return f0_hz
