@@ -19,7 +19,7 @@ from stages.backends.grammar_shapes import fail
 from stages.backends.grammar_walk import Facts
 from stages.backends.lyric_grammar import load_lyrics
 from stages.backends.repertoire import song_of, theme_of
-from stages.backends.song_variants import for_singer, hummed, in_mood, transposed
+from stages.backends.song_variants import at_tempo, for_singer, hummed, in_mood, transposed
 
 TOPIC = "singing"
 LENGTHS: Weights = (("2", 0.12), ("4", 0.48), ("6", 0.4))
@@ -126,10 +126,8 @@ def sung_turn(plan: DialoguePlan, way: Way, number: int) -> Turn:
     song = song_of(plan.scene, plan.language, way.verse)
     song = for_singer(song, plan.assistant, generator("song key", plan.seed))
     song = in_mood(song, way.emotion, way.intensity, generator("song mood", plan.seed))
-    score = transposed(song.score, way.shift)
-    song = song.model_copy(
-        update={"score": score.model_copy(update={"tempo_bpm": round(score.tempo_bpm * way.tempo, 2)})}
-    )
+    song = at_tempo(song, song.score.tempo_bpm * way.tempo)
+    song = song.model_copy(update={"score": transposed(song.score, way.shift)})
     if way.hum:
         song = hummed(song, plan.language)
     return Turn(

@@ -90,8 +90,12 @@ def in_mood(song: Song, emotion: Emotion, intensity: int, random: np.random.Gene
     score = song.score
     factor = 1.0 + TEMPO[emotion] * intensity + random.uniform(-TEMPO_SPREAD, TEMPO_SPREAD)
     fastest = 60.0 * min(note.duration_beats for note in score.notes) / SHORTEST_NOTE_S
-    tempo = min(score.tempo_bpm * factor, max(fastest, score.tempo_bpm))
-    return _with_score(song, _changed(score, [{} for _ in score.notes], tempo_bpm=round(tempo, 2)))
+    return at_tempo(song, min(score.tempo_bpm * factor, max(fastest, score.tempo_bpm)))
+
+
+def at_tempo(song: Song, tempo_bpm: float) -> Song:
+    """The song faster or slower. Raises ValueError for a tempo that no score has."""
+    return _with_score(song, Score.model_validate({**dict(song.score), "tempo_bpm": round(tempo_bpm, 2)}))
 
 
 def hummed(song: Song, language: Language) -> Song:
