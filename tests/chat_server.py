@@ -9,19 +9,18 @@ An answer depends on the first user message and the seed of its request alone, s
 import argparse
 import hashlib
 import json
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.chat_faults import CONTENT, TRANSPORT, Faults
 from tests.chat_texts import content, escaped, first_words
+from tests.local_server import Handler, LocalServer
 
 
-class ChatServer:
+class ChatServer(LocalServer):
     """The endpoint, and what it was asked. Attributes may be changed while it runs."""
 
     def __init__(
@@ -34,11 +33,11 @@ class ChatServer:
         stall_s: float = 1.5,
         retry_after: str = "0.05",
     ) -> None:
+        super().__init__(_Handler, port, latency_s)
         self.faults = Faults(faults, seed, kinds)
-        self.latency_s, self.stall_s, self.retry_after = latency_s, stall_s, retry_after
+        self.stall_s, self.retry_after = stall_s, retry_after
         self.poison = ""
         """Requests that hold this text always get a 500."""
-        self.dead = False
         self.unauthorized = False
         self.formats = 0
         """1: refuses json_schema; 2: json_object as well."""
@@ -55,89 +54,38 @@ class ChatServer:
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         """By digest of the request: how often it was asked, and how often a completion went out whole."""
-        self.bodies: list[dict[str, Any]] = []
-        self.times: list[float] = []
         self.usd = 0.0
         """What the completions cost that went out whole, at a price of 1 USD a million tokens."""
-        self.peak = self._now = 0
-        self._lock = threading.Lock()
-        self.closing = threading.Event()
-        self._http = _Server(("127.0.0.1", port), _Handler)
-        self._http.chat = self
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        return f"{super().url}/v1"
 
-    def __enter__(self) -> "ChatServer":
-        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-
-    def enter(self, body: dict[str, Any]) -> tuple[str, str]:
-        """Counts a request; its digest, and its fault ("" for none)."""
+    def fate(self, body: dict[str, Any], key: str | None) -> tuple[str, str]:
+        """The digest of a request, and its fault ("" for none)."""
         digest = hashlib.sha256(json.dumps([body.get(k) for k in ("messages", "model", "seed")]).encode()).hexdigest()
-        with self._lock:
-            self._now += 1
-            self.peak = max(self.peak, self._now)
-            self.counts["requests"] += 1
-            self.asked[digest] += 1
-            self.bodies.append(body)
-            self.times.append(time.monotonic())
-            fault = self.faults.draw(digest, self.asked[digest], first_words(body))
-            if fault:
-                self.counts[fault] += 1
-            return digest, fault
-
-    def leave(self) -> None:
-        with self._lock:
-            self._now -= 1
+        self.counts["requests"] += 1
+        self.asked[digest] += 1
+        fault = self.faults.draw(digest, self.asked[digest], first_words(body))
+        if fault:
+            self.counts[fault] += 1
+        return digest, fault
 
     def sent(self, digest: str, usage: dict[str, int]) -> None:
         """A completion went out whole."""
-        with self._lock:
+        with self.lock:
             self.answered[digest] += 1
             self.usd += (usage["prompt_tokens"] + usage["completion_tokens"]) / 1e6
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    chat: ChatServer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what this server is for."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def log_message(self, *_: Any) -> None: ...
-
+class _Handler(Handler):
     def do_GET(self) -> None:
         models = {"object": "list", "data": [{"id": "test-model", "object": "model"}]}
-        self._send(200, models) if self.path == "/v1/models" else self._error(404, "no such path")
+        self._send_json(200, models) if self.path == "/v1/models" else self._error(404, "no such path")
 
-    def do_POST(self) -> None:
-        chat = self.server.chat
-        if chat.dead:
-            return self._hang_up()
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        digest, fault = chat.enter(body)
-        try:
-            chat.closing.wait(chat.latency_s)
-            self._answer(digest, body, fault)
-        finally:
-            chat.leave()
-
-    def _answer(self, digest: str, body: dict[str, Any], fault: str) -> None:
-        chat = self.server.chat
+    def answer(self, body: dict[str, Any], fate: tuple[str, str]) -> None:
+        chat: ChatServer = self.owner
+        digest, fault = fate
         key = self.headers["Authorization"]
         refused = self._refused_part(body)
         if self.path != "/v1/chat/completions" or body["model"] == "no-such-model":
@@ -156,20 +104,20 @@ class _Handler(BaseHTTPRequestHandler):
         data = json.dumps(self._completion(body, fault) | chat.shape)
         if fault == "escaped_key":  # what is left of it in plain
             data = data.replace(key, escaped(key))
-        self._send_bytes(200, data.encode(), {}, "application/json")
+        self.send(200, data.encode(), {"Content-Type": "application/json"})
         chat.sent(digest, self._usage)
 
     def _refused_part(self, body: dict[str, Any]) -> str:
         asked = body.get("response_format", {}).get("type", "")
-        if asked in ("json_schema", "json_object")[: self.server.chat.formats]:
+        if asked in ("json_schema", "json_object")[: self.owner.formats]:
             return f"response_format {asked}"
-        for name in self.server.chat.refused_parameters:
+        for name in self.owner.refused_parameters:
             if name in body:
                 return "max_tokens; use max_completion_tokens instead" if name == "max_tokens" else name
         return ""
 
     def _completion(self, body: dict[str, Any], fault: str) -> dict[str, Any]:
-        said = self.server.chat.reply or content(body, fault, self.headers["Authorization"], self.server.chat.score)
+        said = self.owner.reply or content(body, fault, self.headers["Authorization"], self.owner.score)
         prompt = sum(len(message["content"]) for message in body["messages"])
         self._usage = {"prompt_tokens": prompt // 4, "completion_tokens": len(said) // 4 + 1}
         completion = {
@@ -183,10 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
                 }
             ],
         }
-        return completion if self.server.chat.without_usage else completion | {"usage": self._usage}
+        return completion if self.owner.without_usage else completion | {"usage": self._usage}
 
     def _misbehave(self, fault: str, key: str, completion: dict[str, Any]) -> None:
-        chat = self.server.chat
+        chat: ChatServer = self.owner
         data = json.dumps(completion).encode()
         if fault == "429":
             self._error(429, "slow down", {"Retry-After": chat.retry_after})
@@ -195,49 +143,35 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "echo_key":
             self._error(500, f"cannot serve {key}", {"X-Request-Id": "r1"})
         elif fault == "html":
-            self._send_bytes(200, f"<html><body>Gateway for {key}</body></html>".encode(), {}, "text/html")
+            self.send(200, f"<html><body>Gateway for {key}</body></html>".encode(), {"Content-Type": "text/html"})
         elif fault == "timeout":
             chat.closing.wait(chat.stall_s)
-            self._hang_up()
+            self.hang_up()
         elif fault == "cut":
-            self._head(200, len(data))
+            self.head(200, len(data))
             self.wfile.write(data[: len(data) // 2])
-            self._hang_up()
+            self.hang_up()
         elif fault == "drip":
-            self._head(200, len(data))
+            self.head(200, len(data))
             self._drip(data)
         elif fault == "header_drip":
             self._drip(b"HTTP/1.1 200 OK\r\n" + b"X-Padding: so it goes on\r\n" * 1_000)
 
     def _drip(self, data: bytes) -> None:
-        until = time.monotonic() + self.server.chat.stall_s
+        until = time.monotonic() + self.owner.stall_s
         for byte in data:
-            if time.monotonic() > until or self.server.chat.closing.is_set():
+            if time.monotonic() > until or self.owner.closing.is_set():
                 break
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
             time.sleep(0.05)
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        self.hang_up()
 
     def _error(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
-        self._send(status, {"error": {"message": message}}, headers)
+        self._send_json(status, {"error": {"message": message}}, headers)
 
-    def _send(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
-        self._send_bytes(status, json.dumps(value).encode(), headers or {}, "application/json")
-
-    def _send_bytes(self, status: int, data: bytes, headers: dict[str, str], kind: str) -> None:
-        self._head(status, len(data), headers | {"Content-Type": kind})
-        self.wfile.write(data)
-
-    def _head(self, status: int, length: int, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(length)} | (headers or {})).items():
-            self.send_header(name, value)
-        self.end_headers()
+    def _send_json(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+        self.send(status, json.dumps(value).encode(), (headers or {}) | {"Content-Type": "application/json"})
 
 
 def main() -> None:

@@ -6,10 +6,6 @@ server.forced = ["429", "", "stereo"]                    # faults of the next re
 
 import io
 import json
-import socket
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
@@ -17,62 +13,33 @@ import soundfile
 from numpy.typing import NDArray
 
 from schemas.score import hertz
+from tests.local_server import Handler, LocalServer
 
 RATE_HZ = 44_100
 PITCHES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 TAIL_S = 0.2
 
 
-class SingingServer:
+class SingingServer(LocalServer):
     """The endpoint, and what it was asked. Attributes may be changed while it runs."""
 
     def __init__(self) -> None:
+        super().__init__(_Handler)
         self.forced: list[str] = []
         self.always = ""
         """The fault of every request that meets no other."""
         self.unlucky = ""
         """Requests that hold this text always get a 500."""
-        self.dead = False
         self.retry_after = "0.05"
         self.stall_s = 1.0
-        self.latency_s = 0.0
-        self.bodies: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
-        self.times: list[float] = []
-        self.peak = self._now = 0
-        self._lock = threading.Lock()
-        self.closing = threading.Event()
-        self._http = _Server(("127.0.0.1", 0), _Handler)
-        self._http.singer = self
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def __enter__(self) -> "SingingServer":
-        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-
-    def enter(self, body: dict[str, Any], key: str | None) -> str:
-        """Counts a request; its fault ("" for none)."""
-        with self._lock:
-            self._now += 1
-            self.peak = max(self.peak, self._now)
-            self.bodies.append(body)
-            self.keys.append(key)
-            self.times.append(time.monotonic())
-            if self.unlucky and self.unlucky in json.dumps(body, ensure_ascii=False):
-                return "500"
-            return self.forced.pop(0) if self.forced else self.always
-
-    def leave(self) -> None:
-        with self._lock:
-            self._now -= 1
+    def fate(self, body: dict[str, Any], key: str | None) -> str:
+        """The fault of a request ("" for none)."""
+        self.keys.append(key)
+        if self.unlucky and self.unlucky in json.dumps(body, ensure_ascii=False):
+            return "500"
+        return self.forced.pop(0) if self.forced else self.always
 
 
 def sung(segment: dict[str, Any], rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
@@ -124,63 +91,22 @@ def spoiled(fault: str, wave: NDArray[np.float32]) -> bytes:
     return wav(changed.get(fault, wave), subtype="FLOAT" if fault in ("nan", "float") else "PCM_16")
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    singer: SingingServer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what this server is for."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def log_message(self, *_: Any) -> None: ...
-
-    def do_POST(self) -> None:
-        singer = self.server.singer
-        if singer.dead:
-            return self._hang_up()
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        fault = singer.enter(body, self.headers["Authorization"])
-        try:
-            singer.closing.wait(singer.latency_s)
-            self._answer(body, fault)
-        finally:
-            singer.leave()
-
-    def _answer(self, body: dict[str, Any], fault: str) -> None:
-        singer = self.server.singer
+class _Handler(Handler):
+    def answer(self, body: dict[str, Any], fault: str) -> None:
+        singer: SingingServer = self.owner
         if self.path != "/sing":
-            return self._send(404, b"no such path")
+            return self.send(404, b"no such path")
         if fault.isdigit():
             headers = {"Retry-After": singer.retry_after} if fault == "429" else {}
-            return self._send(int(fault), f"status {fault} for {self.headers['Authorization']}".encode(), headers)
+            return self.send(int(fault), f"status {fault} for {self.headers['Authorization']}".encode(), headers)
         if fault == "timeout":
             singer.closing.wait(singer.stall_s)
-            return self._hang_up()
+            return self.hang_up()
         if fault in OTHER_BODIES:
-            return self._send(200, OTHER_BODIES[fault])
+            return self.send(200, OTHER_BODIES[fault])
         data = spoiled(fault, sung(body["ds"][0]))
         if fault == "cut":
-            self._head(200, len(data), {})
+            self.head(200, len(data))
             self.wfile.write(data[: len(data) // 2])
-            return self._hang_up()
-        self._send(200, data, {"Content-Type": "audio/wav"})
-
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
-
-    def _send(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
-        self._head(status, len(data), headers or {})
-        self.wfile.write(data)
-
-    def _head(self, status: int, length: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(length)} | headers).items():
-            self.send_header(name, value)
-        self.end_headers()
+            return self.hang_up()
+        self.send(200, data, {"Content-Type": "audio/wav"})
