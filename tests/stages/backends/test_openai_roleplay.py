@@ -3,20 +3,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipelines.answers import FileAnswers, spent
-from schemas.recipe import BackendChoice, Service
 from schemas.script import Character, Language, Script
 from stages.backends.openai_profiles import PROFILE_TRIES
-from stages.backends.openai_writer import OpenAIWriter
 from stages.backends.protocols import Usage, Written
-from stages.backends.registry import load
 from stages.backends.rules_judge import broken_rule
 from tests.chat_faults import CONTENT, TRANSPORT
 from tests.chat_server import ChatServer
+from tests.stages.backends.opened_writer import opened, scripts, written
 from tests.stages.backends.roleplay_plans import roleplay_grammar, roleplay_plan
 
 PRICES = {"usd_per_million_prompt_tokens": 1.0, "usd_per_million_completion_tokens": 1.0}
@@ -39,25 +36,6 @@ def grammar(tmp_path_factory: pytest.TempPathFactory) -> str:
     return roleplay_grammar(tmp_path_factory.mktemp("grammar"))
 
 
-def opened(server: ChatServer, grammar: str, answers: FileAnswers | None = None, **changes: Any) -> OpenAIWriter:
-    service = Service(**({"base_url": server.url, "timeout_s": 0.5} | changes))
-    made = load("script", BackendChoice(name="openai", settings={"model": "m", "grammar": grammar}, service=service))
-    assert isinstance(made, OpenAIWriter)
-    if answers is not None:
-        made.use(answers)
-    made.open()
-    return made
-
-
-def written(results: list[Written | Exception]) -> list[Written]:
-    assert [result for result in results if isinstance(result, Exception)] == []
-    return [result for result in results if isinstance(result, Written)]
-
-
-def scripts(results: list[Written | Exception]) -> list[Script]:
-    return [result.script for result in written(results)]
-
-
 def forms(server: ChatServer) -> Counter[str]:
     """How often each form was asked for."""
     return Counter(body["response_format"]["json_schema"]["name"] for body in server.bodies)
@@ -67,7 +45,7 @@ def forms(server: ChatServer) -> Counter[str]:
 def faultless(grammar: str) -> list[Script]:
     """The scripts of PLANS where nothing goes wrong."""
     with ChatServer() as running:
-        made = scripts(opened(running, grammar).write(PLANS))
+        made = scripts(opened(running, grammar=grammar).write(PLANS))
         assert forms(running) == {"profile": 20, "staging": 60, "playeddraft": 60}
         return made
 
@@ -77,7 +55,7 @@ def test_a_script_takes_a_profile_a_staging_and_a_dialogue(
     language: Language, server: ChatServer, grammar: str
 ) -> None:
     plan = roleplay_plan(4, language)
-    (result,) = written(opened(server, grammar).write([plan]))
+    (result,) = written(opened(server, grammar=grammar).write([plan]))
     profile, staging, play = (body["messages"][1]["content"] for body in server.bodies)
     assert tuple(forms(server)) == FORMS
     made = result.script
@@ -100,7 +78,7 @@ def test_a_script_takes_a_profile_a_staging_and_a_dialogue(
 
 
 def test_what_is_staged_is_what_is_played(server: ChatServer, grammar: str) -> None:
-    (result,) = written(opened(server, grammar).write([roleplay_plan(1)]))
+    (result,) = written(opened(server, grammar=grammar).write([roleplay_plan(1)]))
     staging, play = (body["messages"][1]["content"] for body in server.bodies[1:])
     assert "a deck at night" in staging
     asked = re.findall(r"dialogue of (?:exactly )?(\d+) turns", staging + play)
@@ -137,7 +115,7 @@ def test_with_a_fifth_of_all_requests_failing_the_scripts_and_the_books_are_the_
     seed: int, faultless: list[Script], grammar: str, tmp_path: Path
 ) -> None:
     with ChatServer(faults=0.2, seed=seed) as faulty:
-        results = opened(faulty, grammar, FileAnswers(str(tmp_path), None), **PRICES).write(PLANS)
+        results = opened(faulty, FileAnswers(str(tmp_path), None), grammar, **PRICES).write(PLANS)
         assert scripts(results) == faultless
         assert faulty.counts.total() - faulty.counts["requests"] > 20
         assert all(asked > least for asked, least in zip(forms(faulty).values(), (20, 60, 60), strict=True))
@@ -147,7 +125,7 @@ def test_with_a_fifth_of_all_requests_failing_the_scripts_and_the_books_are_the_
         assert usage.usd == pytest.approx(faulty.usd) == spent(str(tmp_path))
 
         asked = faulty.counts["requests"]
-        again = opened(faulty, grammar, FileAnswers(str(tmp_path), None), **PRICES).write(PLANS)
+        again = opened(faulty, FileAnswers(str(tmp_path), None), grammar, **PRICES).write(PLANS)
         assert scripts(again) == faultless
         assert faulty.counts["requests"] == asked
         assert sum((result.usage for result in written(again)), Usage()).usd == pytest.approx(faulty.usd)
@@ -156,10 +134,10 @@ def test_with_a_fifth_of_all_requests_failing_the_scripts_and_the_books_are_the_
 @pytest.mark.parametrize("fault", [*TRANSPORT, *CONTENT])
 @pytest.mark.parametrize("step", range(3), ids=STEPS)
 def test_every_fault_of_every_step_is_mended(fault: str, step: int, server: ChatServer, grammar: str) -> None:
-    (sound,) = scripts(opened(server, grammar).write([roleplay_plan(1)]))
+    (sound,) = scripts(opened(server, grammar=grammar).write([roleplay_plan(1)]))
     server.faults.forced = [*[""] * step, fault]
     server.stall_s = 0.3
-    (mended,) = scripts(opened(server, grammar).write([roleplay_plan(1)]))
+    (mended,) = scripts(opened(server, grammar=grammar).write([roleplay_plan(1)]))
     assert mended == sound
     assert server.counts["requests"] == (6 if fault == "fence" else 7)
 
@@ -177,7 +155,7 @@ def test_every_fault_of_every_step_is_mended(fault: str, step: int, server: Chat
 )
 def test_the_re_ask_quotes_what_was_wrong(step: int, fault: str, quoted: str, server: ChatServer, grammar: str) -> None:
     server.faults.forced = [*[""] * step, fault]
-    written(opened(server, grammar).write([roleplay_plan(1)]))
+    written(opened(server, grammar=grammar).write([roleplay_plan(1)]))
     first, second = server.bodies[step : step + 2]
     assert second["messages"][:2] == first["messages"]
     assert quoted in second["messages"][3]["content"]
@@ -188,7 +166,7 @@ def test_the_re_ask_quotes_what_was_wrong(step: int, fault: str, quoted: str, se
 @pytest.mark.parametrize("step", range(1, 3), ids=STEPS[1:])
 def test_two_answers_that_cannot_be_read_fail_this_dialogue_alone(step: int, server: ChatServer, grammar: str) -> None:
     server.faults.forced = [*[""] * step, "schema", "truncated"]
-    broken, sound = opened(server, grammar, concurrency=1).write([roleplay_plan(1), roleplay_plan(2)])
+    broken, sound = opened(server, grammar=grammar, concurrency=1).write([roleplay_plan(1), roleplay_plan(2)])
     assert isinstance(broken, ValueError)
     assert str(broken).startswith(f"two answers of m to '{STEPS[step]}' cannot be read; the second: ")
     assert isinstance(sound, Written)
@@ -199,7 +177,7 @@ def test_such_a_dialogue_is_asked_for_anew_by_who_retries(
     step: int, server: ChatServer, grammar: str, tmp_path: Path
 ) -> None:
     def result(retry: bool) -> Written | Exception:
-        (made,) = opened(server, grammar, FileAnswers(str(tmp_path), None, retry)).write([roleplay_plan(1)])
+        (made,) = opened(server, FileAnswers(str(tmp_path), None, retry), grammar).write([roleplay_plan(1)])
         return made
 
     asked = 2 if step else 2 * PROFILE_TRIES
@@ -216,7 +194,7 @@ def test_such_a_dialogue_is_asked_for_anew_by_who_retries(
 def test_a_character_without_a_profile_fails_its_own_dialogues_alone(server: ChatServer, grammar: str) -> None:
     server.faults.forced = ["schema", "truncated"] * PROFILE_TRIES * 2
     plans = [roleplay_plan(1, who=1), roleplay_plan(2, who=1), roleplay_plan(3, who=2)]
-    *broken, sound = opened(server, grammar, concurrency=1).write(plans)
+    *broken, sound = opened(server, grammar=grammar, concurrency=1).write(plans)
     last = "3 tries gave no profile; the last: two answers of m to 'profile' cannot be read; the second: "
     assert [str(error).startswith(last) for error in broken] == [True, True]
     assert isinstance(sound, Written)
@@ -227,18 +205,18 @@ def test_after_an_unlucky_try_a_profile_stays_the_same_whoever_asks_later(
     retry: bool, server: ChatServer, grammar: str, tmp_path: Path
 ) -> None:
     server.faults.forced = ["schema", "schema"]
-    (first,) = written(opened(server, grammar, FileAnswers(str(tmp_path), None)).write([roleplay_plan(1, who=1)]))
+    (first,) = written(opened(server, FileAnswers(str(tmp_path), None), grammar).write([roleplay_plan(1, who=1)]))
     assert first.usage.requests == server.counts["requests"] == 5
     assert len({body["seed"] for body in server.bodies[:3]}) == 2
     answers = FileAnswers(str(tmp_path), None, retry)
-    (second,) = written(opened(server, grammar, answers).write([roleplay_plan(2, who=1)]))
+    (second,) = written(opened(server, answers, grammar).write([roleplay_plan(2, who=1)]))
     assert second.script.profile == first.script.profile
     assert forms(server) == {"profile": 3, "staging": 2, "playeddraft": 2}
 
 
 def test_a_rule_that_a_dialogue_breaks_twice_is_left_to_the_judge(server: ChatServer, grammar: str) -> None:
     server.faults.forced = ["", "", "language", "language"]
-    (made,) = scripts(opened(server, grammar).write([roleplay_plan(1)]))
+    (made,) = scripts(opened(server, grammar=grammar).write([roleplay_plan(1)]))
     assert (broken_rule(made) or "").startswith("language: turn 0 is not in 'en'")
 
 
@@ -249,7 +227,7 @@ def test_a_profile_that_contradicts_its_brief_in_every_try_is_no_profile(server:
             "timbre": "dark", "background": "Sailed once.", "relation": "The user is a friend.", "manner": "Brief.",
         }
     )  # fmt: skip
-    (error,) = opened(server, grammar).write([roleplay_plan(0)])
+    (error,) = opened(server, grammar=grammar).write([roleplay_plan(0)])
     assert str(error) == (
         "3 tries gave no profile; the last: two answers of m to 'profile' cannot be read; the second: identity: "
         "'retired' does not fit a character that is child"
@@ -257,6 +235,6 @@ def test_a_profile_that_contradicts_its_brief_in_every_try_is_no_profile(server:
 
 
 def test_an_endpoint_without_schemas_is_told_by_the_prompts(server: ChatServer, grammar: str) -> None:
-    (sound,) = scripts(opened(server, grammar).write([roleplay_plan(1, "zh")]))
+    (sound,) = scripts(opened(server, grammar=grammar).write([roleplay_plan(1, "zh")]))
     server.formats = 2
-    assert scripts(opened(server, grammar).write([roleplay_plan(1, "zh")])) == [sound]
+    assert scripts(opened(server, grammar=grammar).write([roleplay_plan(1, "zh")])) == [sound]

@@ -9,20 +9,18 @@ import pytest
 
 from pipelines.answers import FileAnswers
 from schemas.errors import RecipeError
-from schemas.recipe import BackendChoice, Service
 from schemas.score import Score, Song, lyric
 from schemas.script import DialoguePlan, Language, Script, Turn
 from stages.backends.grammar_people import characters
 from stages.backends.openai_singing import AFTER, BEFORE, PAUSE_S, draw_wish
-from stages.backends.openai_writer import OpenAIWriter
 from stages.backends.protocols import Usage, Written
-from stages.backends.registry import load
 from stages.backends.repertoire import song_of
 from stages.backends.rules_judge import broken_rule
 from stages.backends.song_variants import VOICES
 from stages.backends.songbook import load_songbook
 from tests.chat_faults import CONTENT, TRANSPORT
 from tests.chat_server import ChatServer
+from tests.stages.backends.opened_writer import opened, scripts
 
 PRICES = {"usd_per_million_prompt_tokens": 1.0, "usd_per_million_completion_tokens": 1.0}
 MADE: tuple[Language, ...] = ("en", "zh")
@@ -61,21 +59,6 @@ PLANS = [
 def server() -> Iterator[ChatServer]:
     with ChatServer() as running:
         yield running
-
-
-def opened(server: ChatServer, answers: FileAnswers | None = None, **changes: Any) -> OpenAIWriter:
-    service = Service(**({"base_url": server.url, "timeout_s": 0.5} | changes))
-    made = load("script", BackendChoice(name="openai", settings={"model": "m"}, service=service))
-    assert isinstance(made, OpenAIWriter)
-    if answers is not None:
-        made.use(answers)
-    made.open()
-    return made
-
-
-def scripts(results: list[Written | Exception]) -> list[Script]:
-    assert [result for result in results if isinstance(result, Exception)] == []
-    return [result.script for result in results if isinstance(result, Written)]
 
 
 def forms(server: ChatServer) -> list[str]:

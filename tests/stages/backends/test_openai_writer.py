@@ -3,21 +3,19 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipelines.answers import FileAnswers, spent
-from schemas.recipe import BackendChoice, Service
 from schemas.script import KINDS, Script, Turn
 from stages.backends.grammar_data import load_grammar
-from stages.backends.openai_writer import WRITERS, OpenAIWriter
-from stages.backends.protocols import Paid, Usage, Written
-from stages.backends.registry import load
+from stages.backends.openai_writer import WRITERS
+from stages.backends.protocols import Usage, Written
 from stages.backends.rules_judge import broken_rule
 from tests.chat_faults import CONTENT
 from tests.chat_server import ChatServer
 from tests.chat_texts import draft, first_words
+from tests.stages.backends.opened_writer import opened, scripts
 from tests.stages.scripts import plan
 
 KEY = "sk-test-0123456789abcdef"
@@ -28,22 +26,6 @@ PLANS = [plan(index, language) for index in range(30) for language in ("en", "zh
 def server() -> Iterator[ChatServer]:
     with ChatServer() as running:
         yield running
-
-
-def opened(server: ChatServer, answers: FileAnswers | None = None, **changes: Any) -> OpenAIWriter:
-    settings: dict[str, Any] = {"base_url": server.url, "timeout_s": 0.5, "key_variable": "TEST_KEY"} | changes
-    made = load("script", BackendChoice(name="openai", settings={"model": "m"}, service=Service(**settings)))
-    assert isinstance(made, OpenAIWriter)
-    assert isinstance(made, Paid)
-    if answers is not None:
-        made.use(answers)
-    made.open()
-    return made
-
-
-def scripts(results: list[Written | Exception]) -> list[Script]:
-    assert [result for result in results if isinstance(result, Exception)] == []
-    return [result.script for result in results if isinstance(result, Written)]
 
 
 @pytest.fixture(scope="module")
