@@ -9,6 +9,13 @@ from schemas.take import SAMPLE_RATE, Line, Samples
 from stages.backends.espeak_carrier import EspeakProcess
 from stages.backends.espeak_speech import EspeakSpeech
 from stages.backends.espeak_voice import design_voice
+from tests.chat_server import ChatServer
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with ChatServer() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

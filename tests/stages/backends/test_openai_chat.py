@@ -25,12 +25,6 @@ def messages(text: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
-
-
-@pytest.fixture
 def client(server: ChatServer) -> Iterator[Callable[..., ChatClient]]:
     made: list[ChatClient] = []
 

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,12 +16,6 @@ from tests.stages.backends.roleplay_plans import character, roleplay_plan
 from tests.stages.scripts import plan, script, turn, written
 
 REASON = "the second turn sounds read out"
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
 
 
 def opened(server: ChatServer, **settings: Any) -> OpenAIJudge:

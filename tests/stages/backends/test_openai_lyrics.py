@@ -31,12 +31,6 @@ def melody(*lines: int, beats_per_bar: int = 4, mode: str = "major") -> Score:
 
 
 @pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
-
-
-@pytest.fixture
 def question(server: ChatServer) -> Iterator[LyricQuestion]:
     client, prompts = ChatClient("m", 1.0, 500, Service(base_url=server.url, timeout_s=0.5)), Prompts("writer")
     client.open()

@@ -1,5 +1,4 @@
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,12 +15,6 @@ from stages.backends.protocols import Usage
 from tests.chat_roles import PROFILES
 from tests.chat_server import ChatServer
 from tests.stages.backends.roleplay_plans import character, roleplay_grammar
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 
 from schemas.recipe import Service
@@ -13,12 +11,6 @@ MESSAGES: list[Message] = [
     {"role": "system", "content": 'Answer with {"arc": []}.'},
     {"role": "user", "content": "A scene for 3 turns."},
 ]
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,6 @@ PLANS = [roleplay_plan(index, language, who=index // 3) for index in range(30) f
 """Sixty dialogues of twenty characters."""
 
 SETTLED = {"character_id", "language", "age", "gender", "species", "world", "origin", "pace"}
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

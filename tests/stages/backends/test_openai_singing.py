@@ -1,7 +1,6 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +52,6 @@ PLANS = [
     *(plan(HUMMED[language], language) for language in MADE),
     *(plan(30, language, min(load_songbook(language))) for language in MADE),
 ]
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
 
 
 def forms(server: ChatServer) -> list[str]:

@@ -1,7 +1,6 @@
 import json
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,6 @@ from tests.stages.scripts import plan
 
 KEY = "sk-test-0123456789abcdef"
 PLANS = [plan(index, language) for index in range(30) for language in ("en", "zh")]
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
