@@ -1,6 +1,8 @@
 """Small corpora on fake back ends, built in this process."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +55,35 @@ def fake_recipe(**changes: Any) -> Recipe:
     return Recipe.model_validate(fake_recipe_data(**changes))
 
 
+SMALL = fake_recipe(
+    chunk_dialogues=2,
+    kinds={"conversation": {"dialogues": 6, "user_voices": 6, "assistant_voices": 3}},
+    splits={"train": 0.5, "test": 0.5},
+)
+
+
+def build_into(folder: Path, recipe: Recipe | None = None, **options: Any) -> Manifest | None:
+    """Builds a recipe into folder/corpus; keywords go to Build."""
+    out = str(folder / "corpus")
+    settings = {"out": out, "work": out + ".work", "workers": 0} | options
+    return Build(recipe or fake_recipe(), **settings).run()
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[..., Manifest | None]:
-    """Builds a recipe into tmp_path/corpus; keywords go to Build."""
+    return partial(build_into, tmp_path)
 
-    def run(recipe: Recipe | None = None, **options: Any) -> Manifest | None:
-        out = str(tmp_path / "corpus")
-        settings = {"out": out, "work": out + ".work", "workers": 0} | options
-        return Build(recipe or fake_recipe(), **settings).run()
 
-    return run
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed build of SMALL."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        fakes.install(patch)
+        build_into(folder, SMALL)
+    return folder
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "copy"))

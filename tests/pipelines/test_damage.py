@@ -2,9 +2,8 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,10 @@ from pipelines.verify import verify
 from schemas.errors import FolderError
 from tests import fakes
 from tests.chat_server import ChatServer
-from tests.pipelines.conftest import fake_recipe
+from tests.pipelines.conftest import SMALL, build_into, fake_recipe
 from tests.pipelines.damages import FAULTS, SORTS, Sort, contents, damage
 
-RECIPE = fake_recipe(
-    chunk_dialogues=2,
-    kinds={"conversation": {"dialogues": 6, "user_voices": 6, "assistant_voices": 3}},
-    splits={"train": 0.5, "test": 0.5},
-)
+build = partial(build_into, recipe=SMALL)
 SEEDS = range(2)
 
 
@@ -35,26 +30,6 @@ def _read_code_once() -> Iterator[None]:
         for name in ("_imports", "code_digest"):
             patch.setattr(shape, name, cache(getattr(shape, name)))
         yield
-
-
-def build(folder: Path, **options: Any) -> None:
-    settings = {"out": str(folder / "corpus"), "work": str(folder / "corpus.work"), "workers": 0} | options
-    Build(RECIPE, **settings).run()
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An undisturbed build."""
-    folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        fakes.install(patch)
-        build(folder)
-    return folder
-
-
-@pytest.fixture
-def copy(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "copy"))
 
 
 def faults_of(folder: Path) -> list[str]:

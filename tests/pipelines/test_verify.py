@@ -10,27 +10,11 @@ import pyarrow as pa
 import pytest
 
 from pipelines import files
-from pipelines.build import Build
 from pipelines.card import write_card
 from pipelines.verify import verify
 from schemas.errors import FolderError
 from tests import fakes
-from tests.pipelines.conftest import fake_recipe
-from tests.pipelines.test_damage import build
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        fakes.install(patch)
-        build(folder)
-    return folder
-
-
-@pytest.fixture
-def copy(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "copy"))
+from tests.pipelines.conftest import build_into, fake_recipe
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +27,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with pytest.MonkeyPatch.context() as patch:
         fakes.install(patch)
-        Build(recipe, out=str(folder / "corpus"), work=str(folder / "corpus.work"), workers=0).run()
+        build_into(folder, recipe)
     return folder
 
 
