@@ -131,7 +131,8 @@ MADE = ("dropped_tags", "surroundings")
 
 def dialogue_row(script: Script, takes: pa.Table) -> dict[str, Any]:
     """One row of the dialogues table from the chosen takes, one per turn."""
-    chosen = takes.select(["utterance_id", "role", "character", "spoken", *MADE, "duration_s", "codes"]).to_pylist()
+    columns = ["utterance_id", "role", "character", "spoken", *MADE, "duration_s", "codes", "codec"]
+    chosen = takes.select(columns).to_pylist()
     durations = [take["duration_s"] for take in chosen]
     starts = start_times(script.turns, durations)
     turns = [
@@ -146,6 +147,7 @@ def dialogue_row(script: Script, takes: pa.Table) -> dict[str, Any]:
         "characters": characters,
         "messages": messages(script, [take["dropped_tags"] for take in chosen]),
         "turns": turns,
+        "codec": chosen[0]["codec"],
     }
 
 

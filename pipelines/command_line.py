@@ -160,7 +160,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     out = _folder(options.corpus)
     with disk_errors(out), tqdm(unit="row", desc="verify") as bar:
-        faults = verify(out, bar.update)
+        faults = verify(out, bar.update, bar.write)
     for fault in faults:
         print(printable(fault), file=sys.stderr)
     print(f"{out}: {'sound' if not faults else f'{len(faults)} faults'}")

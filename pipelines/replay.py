@@ -175,8 +175,9 @@ class _Again:
         take, trouble = self._run([name for name in TAKE_STAGES if concerns(name, line.turn)], line)
         if trouble is not None:
             return trouble
-        schema = arrow_schema(utterance_features(self.takes["codec"]["num_codebooks"]), {})
-        with pa.ipc.open_stream(arrow_bytes([take_row(self.record.script, take)], schema)) as reader:
+        codec = self.takes["codec"]
+        schema = arrow_schema(utterance_features(codec["num_codebooks"]), {})
+        with pa.ipc.open_stream(arrow_bytes([take_row(self.record.script, take, codec)], schema)) as reader:
             return Outcome(row=reader.read_all().to_pylist()[0])
 
     def _dialogue(self) -> Outcome:

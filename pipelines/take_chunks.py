@@ -65,8 +65,8 @@ def character_columns(character: Character, voice: Voice | None, speaker: Vector
     }
 
 
-def take_row(script: Script, take: Take) -> dict[str, Any]:
-    """One row of the utterances table."""
+def take_row(script: Script, take: Take, codec: dict[str, Any]) -> dict[str, Any]:
+    """One row of the utterances table. `codec` describes the codes: name, revision, rates, sizes."""
     if take.codes is None:
         raise ValueError(f"{take.line.take_id}: a take without codes cannot be written")
     line = take.line
@@ -87,6 +87,7 @@ def take_row(script: Script, take: Take) -> dict[str, Any]:
         "hypothesis": take.hypothesis,
         "measures": {name: rounded(value) for name, value in take.measures.as_dict().items()},
         "codes": list(take.codes.values),
+        "codec": codec,
     }
 
 
@@ -118,9 +119,9 @@ def arrow_bytes(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> bytes:
 
 
 def write_takes(work: str, index: int, shape: str, codec: dict[str, Any], done: Sequence[PerformedDialogue]) -> None:
-    """A take chunk with its manifest. `codec` describes the codes: name, revision, rates, sizes."""
+    """A take chunk with its manifest; `codec` as in `take_row`."""
     takes = [take for dialogue in done for take in dialogue.takes]
-    rows = [take_row(dialogue.script, take) for dialogue in done for take in dialogue.takes]
+    rows = [take_row(dialogue.script, take, codec) for dialogue in done for take in dialogue.takes]
     schema = arrow_schema(utterance_features(codec["num_codebooks"]), {"codec": codec})
     manifest = {
         "index": index,

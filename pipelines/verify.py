@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines import files
@@ -31,10 +32,13 @@ DECODED_SHARE = 20
 """One utterance in so many is decoded from its codes; all are checked for shape and range."""
 
 
-def verify(folder: str, tick: Callable[[int], None] = lambda rows: None) -> list[str]:
+def verify(
+    folder: str, tick: Callable[[int], None] = lambda rows: None, tell: Callable[[str], None] = lambda words: None
+) -> list[str]:
     """Every fault of a corpus or of a work folder, in words that name file and remedy; empty when it is sound.
 
-    `tick` gets rows done. Raises FolderError if the folder is neither, or holds a corpus that is not finished.
+    `tick` gets rows done, `tell` what was measured on the way.
+    Raises FolderError if the folder is neither, or holds a corpus that is not finished.
     """
     path = files.join(folder, "manifest.json")
     if not files.exists(path):
@@ -49,10 +53,10 @@ def verify(folder: str, tick: Callable[[int], None] = lambda rows: None) -> list
         return [f"{error}; {ANEW}"]
     if not manifest.get("complete"):
         raise FolderError(f"{folder}: this build has not finished; run it again to its end.")
-    return _verify_corpus(folder, manifest, tick)
+    return _verify_corpus(folder, manifest, tick, tell)
 
 
-def _verify_corpus(out: str, manifest: Manifest, tick: Callable[[int], None]) -> list[str]:
+def _verify_corpus(out: str, manifest: Manifest, tick: Callable[[int], None], tell: Callable[[str], None]) -> list[str]:
     faults = [f"manifest.json: the books do not close: {account}" for account in open_accounts(manifest["books"])]
     faults += [f"{fault}; {ANEW}" for fault in card_faults(out, manifest)]
     faults += _strangers(out, manifest)
@@ -67,6 +71,9 @@ def _verify_corpus(out: str, manifest: Manifest, tick: Callable[[int], None]) ->
     for shard in manifest["shards"]:
         amiss += [f"{shard['file']}: {fault}" for fault in _check_shard(out, shard, manifest, tally, codec)]
         tick(shard["rows"])
+    if tally.distances_db:
+        middle, count = np.median(tally.distances_db), len(tally.distances_db)
+        tell(f"{count} utterances decoded: their mel bands are {middle:.1f} dB off those of the audio (median)")
     # A shard that cannot be read is missing from the tally, which is no second fault.
     return faults + (amiss or tally.disagreements(manifest))
 
@@ -85,6 +92,7 @@ class _Tally:
         self.amounts: Counter[tuple[str, str, str]] = Counter()
         self.splits: dict[str, set[str]] = {}
         self.widths: set[int] = set()
+        self.distances_db: list[float] = []
 
     def dialogue(self, row: dict[str, Any]) -> None:
         self.amounts[_key(row), "dialogues", "accepted"] += 1
@@ -173,12 +181,12 @@ def _check_row(
             yield from check_surroundings(turn)
     elif row["audio"] is not None and row["audio"]["bytes"] is not None:
         tally.performed(row, "accepted" if table == "utterances" else "rejected")
-        yield from check_audio(row)
-        yield from check_codes(row["codes"], row["duration_s"], manifest["codec"])
+        unsound = [*check_audio(row), *check_codes(row["codes"], row["duration_s"], manifest["codec"])]
+        yield from unsound
         yield from check_speaker(row["character"])
         yield from check_surroundings(row)
         yield from check_song(row)
-        if codec is not None and table == "utterances":
-            yield from check_decoding(row, codec)
+        if codec is not None and table == "utterances" and not unsound:
+            yield from check_decoding(row, codec, tally.distances_db)
     elif table == "utterances":
         yield "has no audio"

@@ -8,15 +8,20 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import soxr
 
 from pipelines.manifests import Manifest
 from pipelines.song_columns import score_of
 from schemas.score_midi import from_midi
-from schemas.take import SAMPLE_RATE
+from schemas.take import SAMPLE_RATE, Samples
+from stages.backends.protocols import AudioCodec
 from stages.score_speaker import NORM_TOLERANCE
 from stages.synthesize_singing import MAX_MISSING_S
 
 DURATION_SLACK_S = 0.5 / SAMPLE_RATE
+LEAST_EQUAL_CODES = 0.5
+"""Another's codes agree by chance, a few in a hundred; another kind of processor rounds a few otherwise."""
+LOUD_DB = 40.0
 
 
 def check_audio(row: dict[str, Any]) -> Iterator[str]:
@@ -40,14 +45,38 @@ def check_codes(codes: list[list[int]], duration_s: float, codec: Manifest) -> I
         yield f"a code is {values.max()}, not below {codec['cardinality']}"
 
 
-def check_decoding(row: dict[str, Any], codec: Any) -> Iterator[str]:
-    """What its codes decode to with `codec`, an open AudioCodec."""
-    samples = codec.decode([np.asarray(row["codes"], dtype=np.uint16)])[0]
-    seconds = len(samples) / codec.sample_rate
+def check_decoding(row: dict[str, Any], codec: AudioCodec, distances_db: list[float]) -> Iterator[str]:
+    """Whether its codes are those that its audio gets now, and what they decode to; audio and codes are sound.
+
+    `codec` is open; `distances_db` gets how far the two sounds are apart.
+    """
+    codes, samples = np.asarray(row["codes"], dtype=np.uint16), _samples(row)
+    equal = np.mean(codec.encode([samples])[0].values == codes)
+    if equal < LEAST_EQUAL_CODES:
+        yield f"{row['take_id']}: {equal:.0%} of its codes are those that its audio gets: they are another's"
+    decoded = codec.decode([codes])[0]
+    seconds = len(decoded) / codec.sample_rate
     if abs(seconds - row["duration_s"]) > 2 / codec.frame_rate:
         yield f"{row['take_id']}: its codes decode to {seconds:.2f} s, its audio lasts {row['duration_s']:.2f} s"
-    elif not np.any(samples):
+    elif not np.any(decoded):
         yield f"{row['take_id']}: its codes decode to silence"
+    else:
+        distances_db.append(band_distance_db(samples, soxr.resample(decoded, codec.sample_rate, SAMPLE_RATE)))
+
+
+def band_distance_db(samples: Samples, others: Samples) -> float:
+    """Mean distance of two sounds in 80 mel bands below 7.6 kHz, where the first is within LOUD_DB of its loudest."""
+    from stages.backends.phone_features import log_mel, to_waveform
+
+    bands, other_bands = (4.343 * log_mel(to_waveform(one)) for one in (samples, others))
+    frames = min(len(bands), len(other_bands))
+    loud = bands[:frames].max(axis=1) > bands.max() - LOUD_DB
+    return float(np.abs(bands[:frames] - other_bands[:frames])[loud].mean())
+
+
+def _samples(row: dict[str, Any]) -> Samples:
+    samples: Samples = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="int16")[0]
+    return samples
 
 
 def check_speaker(character: dict[str, Any]) -> Iterator[str]:

@@ -96,6 +96,17 @@ def rounded(value: float | None) -> float | None:
     return None if value is None else round(float(value), NUM_COMPARED)
 
 
+_CODEC = {
+    "name": _TEXT,
+    "revision": _TEXT,
+    "sample_rate": _COUNT,
+    "frame_rate": Value("float64"),
+    "num_codebooks": _COUNT,
+    "cardinality": _COUNT,
+}
+"""What turns codes back into sound; the revision is a digest of the codec's weights."""
+
+
 def _codes(num_codebooks: int) -> Any:
     return List(List(Value("uint16"), length=num_codebooks))
 
@@ -123,6 +134,7 @@ def utterance_features(num_codebooks: int) -> Features:
             "hypothesis": _TEXT,
             "measures": _struct(MEASURES, Value("float64")),
             "codes": _codes(num_codebooks),
+            "codec": _CODEC,
         }
     )
 
@@ -143,6 +155,7 @@ def dialogue_features(num_codebooks: int) -> Features:
             "turns": List(
                 _PERFORMANCE | _MADE | {"start_s": _SECONDS, "duration_s": _SECONDS, "codes": _codes(num_codebooks)}
             ),
+            "codec": _CODEC,
         }
     )
 

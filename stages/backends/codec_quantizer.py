@@ -1,46 +1,102 @@
-"""Features to codes and back. Residual quantization: each codebook refines what the ones before it left over."""
+"""Features to codes and back. Residual quantization: each codebook refines what the ones before it left over.
 
-from dataclasses import dataclass
+80 ms of log-mel are quantized as principal components, moved by a net that sees their neighbours; what the codes stand
+for is mended by another net that sees theirs. Both know the f0 contour and voicing, which have codebooks of their own.
+"""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from stages.backends.codec_features import FRAMES_PER_CODE, MELS, Features, stack_prosody, unstack_prosody
+from stages.backends.codec_features import (
+    FRAMES_PER_CODE,
+    LOG2_F0_MEAN,
+    LOG_MEL_MEAN,
+    LOG_MEL_SCALE,
+    MELS,
+    VOICING_WEIGHT,
+    Features,
+    stack_prosody,
+    unstack_prosody,
+)
+from stages.backends.convnext import ConvNeXtBlock
 
 BEAM = 8
 FEWEST_MEMBERS = 3
 """A centroid with fewer members than this is dead: it is moved to a vector that is served badly."""
+STACKED_MELS = FRAMES_PER_CODE * MELS
+STACKED_PROSODY = 2 * FRAMES_PER_CODE
+KERNEL = 5
+ANALYSIS_WIDTH, ANALYSIS_BLOCKS = 192, 3
+SYNTHESIS_WIDTH, SYNTHESIS_BLOCKS = 256, 4
 
 
-@dataclass(frozen=True)
-class Quantizer:
-    """The tables of the codec. C = 1024 centroids a codebook; mels are quantized as D principal components.
+class ContextNet(nn.Module):
+    """Log-mel [B, T, 8 * MELS] and prosody [B, T, 16] of T codes -> [B, T, `outputs`], zero before training."""
+
+    def __init__(self, width: int, blocks: int, outputs: int) -> None:
+        super().__init__()
+        self.enter = nn.Linear(STACKED_MELS + STACKED_PROSODY, width)
+        self.blocks = nn.Sequential(*(ConvNeXtBlock(width, KERNEL, 2) for _ in range(blocks)))
+        self.norm = nn.LayerNorm(width)
+        self.exit = nn.Linear(width, outputs)
+        nn.init.zeros_(self.exit.weight)
+        nn.init.zeros_(self.exit.bias)
+
+    def forward(self, mel: Tensor, prosody: Tensor) -> Tensor:
+        contour, voicing = prosody.chunk(2, dim=2)
+        inputs = (mel - LOG_MEL_MEAN) / LOG_MEL_SCALE, contour - LOG2_F0_MEAN, voicing / VOICING_WEIGHT
+        change: Tensor = self.exit(self.norm(self.blocks(self.enter(torch.cat(inputs, dim=2)))))
+        return change.float()
+
+
+class Quantizer(nn.Module):
+    """The tables and nets of the codec. C = 1024 centroids a codebook; mels are quantized as D principal components.
 
     mel_mean [8 * MELS], mel_basis [8 * MELS, D] with orthonormal columns, mel_codebooks [Km, C, D],
-    prosody_codebooks [Kp, C, 16] (layout: `codec_features.stack_prosody`).
+    prosody_codebooks [Kp, C, 16] (layout: `codec_features.stack_prosody`). Prosody [..., T, 16] has that layout too.
     """
 
     mel_mean: Tensor
     mel_basis: Tensor
-    mel_codebooks: Tensor
+    mel_spread: Tensor
     prosody_codebooks: Tensor
 
-    def mel_vectors(self, features: Features) -> Tensor:
-        """Principal components [T, D] of the log-mel of each code."""
-        stacked = torch.from_numpy(features.mel).reshape(-1, FRAMES_PER_CODE * MELS)
-        return (stacked - self.mel_mean) @ self.mel_basis
+    def __init__(self, mel_mean: Tensor, mel_basis: Tensor, mel_codebooks: Tensor, prosody_codebooks: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mel_mean", mel_mean)
+        self.register_buffer("mel_basis", mel_basis)
+        self.register_buffer("mel_spread", mel_codebooks[0].std(dim=0))
+        self.register_buffer("prosody_codebooks", prosody_codebooks)
+        self.mel_codebooks = nn.Parameter(mel_codebooks)
+        self.analysis = ContextNet(ANALYSIS_WIDTH, ANALYSIS_BLOCKS, mel_basis.shape[1])
+        self.synthesis = ContextNet(SYNTHESIS_WIDTH, SYNTHESIS_BLOCKS, STACKED_MELS)
 
+    def analyse(self, mel: Tensor, prosody: Tensor) -> Tensor:
+        """What of log-mels [B, T, 8 * MELS] is quantized: [B, T, D]."""
+        vectors: Tensor = (mel - self.mel_mean) @ self.mel_basis + self.analysis(mel, prosody) * self.mel_spread
+        return vectors
+
+    def synthesize(self, vectors: Tensor, prosody: Tensor) -> Tensor:
+        """The log-mels [B, T, 8 * MELS] that quantized vectors [B, T, D] stand for."""
+        mel = vectors @ self.mel_basis.T + self.mel_mean
+        mended: Tensor = mel + LOG_MEL_SCALE * self.synthesis(mel, prosody)
+        return mended
+
+    @torch.no_grad()
     def quantize(self, features: Features) -> Tensor:
         """Codes int64 [T, Km + Kp]: log-mel first, then prosody."""
-        prosody = torch.from_numpy(stack_prosody(features.log2_f0, features.voiced))
-        mel_codes = encode(self.mel_vectors(features), self.mel_codebooks)
-        return torch.cat([mel_codes, encode(prosody, self.prosody_codebooks)], dim=1)
+        stacked = torch.from_numpy(stack_prosody(features.log2_f0, features.voiced))
+        prosody_codes = encode(stacked, self.prosody_codebooks)
+        mel = torch.from_numpy(features.mel).reshape(-1, STACKED_MELS)
+        vectors = self.analyse(mel[None], decode(prosody_codes, self.prosody_codebooks)[None])[0]
+        return torch.cat([encode(vectors, self.mel_codebooks), prosody_codes], dim=1)
 
+    @torch.no_grad()
     def dequantize(self, codes: Tensor) -> Features:
         """The features that codes int64 [T, Km + Kp] stand for."""
-        mel_books = len(self.mel_codebooks)
-        mel = decode(codes[:, :mel_books], self.mel_codebooks) @ self.mel_basis.T + self.mel_mean
-        prosody = decode(codes[:, mel_books:], self.prosody_codebooks)
+        mel_codes, prosody_codes = codes.tensor_split([len(self.mel_codebooks)], dim=1)
+        prosody = decode(prosody_codes, self.prosody_codebooks)
+        mel = self.synthesize(decode(mel_codes, self.mel_codebooks)[None], prosody[None])[0]
         return Features(mel.reshape(-1, MELS).numpy(), *unstack_prosody(prosody.numpy()))
 
 
@@ -58,6 +114,15 @@ def encode(vectors: Tensor, codebooks: Tensor) -> Tensor:
         residuals = residuals[rows, parents] - codebook[choices]
         codes = torch.cat([codes[rows, parents], choices[..., None]], dim=2)
     return codes[:, 0]
+
+
+def encode_greedily(vectors: Tensor, codebooks: Tensor) -> Tensor:
+    """`encode` with a beam of one: much faster."""
+    codes, residuals = [], vectors
+    for codebook in codebooks:
+        codes.append(_nearest(residuals, codebook))
+        residuals = residuals - codebook[codes[-1]]
+    return torch.stack(codes, dim=1)
 
 
 def decode(codes: Tensor, codebooks: Tensor) -> Tensor:

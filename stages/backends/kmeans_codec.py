@@ -1,7 +1,9 @@
-"""The embedded audio codec: residual k-means over log-mel and pitch, and a harmonic-plus-noise vocoder.
+"""The embedded audio codec: residual codebooks over log-mel and pitch, and a harmonic-plus-noise vocoder.
 
 8 codebooks of 1024 at 12.5 frames/s (1 kbit/s), 16 kHz. Codebooks 0-5 refine 80 ms of log-mel, 6-7 refine its
-f0 contour and voicing. Trained by `python -m trainer.codec`.
+f0 contour and voicing. The mel codebooks begin as residual k-means and are then trained together with a net before and
+one after them, which see the neighbours of a code. Trained by `python -m trainer.codec`; no GPU was at hand, and an
+auto-encoder of waveforms was not tried on one.
 """
 
 from __future__ import annotations

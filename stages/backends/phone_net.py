@@ -1,35 +1,15 @@
 """The phone recognizer's net: a stride-2 convolution, ConvNeXt blocks over time, CTC over `schemas.phones.LABELS`.
 
-10 ms feature frames in, 20 ms posterior frames out. The blocks follow ConvNeXt (Liu et al. 2022) in one dimension:
-depthwise convolution, layer norm, a widening and a narrowing linear map, and a learned gain on the residual.
+10 ms feature frames in, 20 ms posterior frames out.
 """
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from schemas.phones import LABELS
+from stages.backends.convnext import ConvNeXtBlock
 from stages.backends.phone_features import NUM_FEATURES
-
-
-class ConvNeXtBlock(nn.Module):
-    """[B, T, C] -> [B, T, C]."""
-
-    def __init__(self, channels: int, kernel: int, expansion: int) -> None:
-        super().__init__()
-        # Conv2d with a height of one: on a CPU its depthwise kernels train twice as fast as Conv1d's (torch 2.13).
-        self.depthwise = nn.Conv2d(channels, channels, (1, kernel), padding=(0, kernel // 2), groups=channels)
-        self.norm = nn.LayerNorm(channels)
-        self.widen = nn.Linear(channels, expansion * channels)
-        self.narrow = nn.Linear(expansion * channels, channels)
-        self.gain = nn.Parameter(torch.full((channels,), 0.3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.depthwise(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
-        y = self.narrow(functional.gelu(self.widen(self.norm(y))))
-        return x.addcmul(self.gain, y)
 
 
 class PhoneNet(nn.Module):

@@ -78,8 +78,12 @@ class PhoneTranscriber:
             result: LogPosteriors = self._net(torch.from_numpy(phone_features.phone_features(clip))[None])[0].numpy()
         return result
 
+    def words(self, text: str, language: Language) -> tuple[ReferenceWord, ...]:
+        """What a text should sound like. Raises UnspeakableTextError for one without a reading in its language."""
+        return reference_words(text, language, english_lexicon(), self._pronounce)
+
     def _hear(self, clip: Samples, text: str, language: Language, sung: bool) -> Hearing:
-        words = reference_words(text, language, english_lexicon(), self._pronounce)
+        words = self.words(text, language)
         posteriors = self.posteriors(clip)
         return compare(toneless(posteriors), without_tones(words)) if sung else compare(posteriors, words)
 

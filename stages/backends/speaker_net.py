@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.backends.phone_net import ConvNeXtBlock
+from stages.backends.convnext import ConvNeXtBlock
 from stages.backends.speaker_features import NUM_FEATURES
 
 WIDTH = 128

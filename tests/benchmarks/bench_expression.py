@@ -94,14 +94,19 @@ def bench_text(namespace: str, index: int, language: Language) -> str:
             return text
 
 
+def spoken_line(
+    engine: EspeakSpeech, character: Character, text: str, emotion: Emotion, intensity: int, **how: str
+) -> Line:
+    turn = Turn(role="user", text=text, intent="say", emotion=emotion, intensity=intensity, **how)  # type: ignore[arg-type]
+    seed = derive_seed("expression", character.character_id, text, emotion, intensity, *sorted(how.values()))
+    voice = engine.design(character)
+    return Line("expression", 0, 0, seed, "roleplay", character.language, turn, text, character, voice)
+
+
 def listen(
     engine: EspeakSpeech, character: Character, text: str, emotion: Emotion, intensity: int, **how: str
 ) -> tuple[dict[str, float], NDArray[np.int16]]:
-    turn = Turn(role="user", text=text, intent="say", emotion=emotion, intensity=intensity, **how)  # type: ignore[arg-type]
-    seed = derive_seed("expression", character.character_id, text, emotion, intensity, *sorted(how.values()))
-    line = Line(
-        "expression", 0, 0, seed, "roleplay", character.language, turn, text, character, engine.design(character)
-    )
+    line = spoken_line(engine, character, text, emotion, intensity, **how)
     samples = engine.synthesize([line])[0].samples
     return heard(samples, text, character.language), samples
 

@@ -34,6 +34,14 @@ def test_every_row_comes_back(corpus: str, tmp_path: Path, table: str, streaming
 
 def test_codes_are_uint16_frames_by_codebooks(corpus: str, tmp_path: Path) -> None:
     dataset = load_dataset(corpus, "utterances", split="train", cache_dir=str(tmp_path / "cache"))
+    assert dataset[0]["codec"] == {
+        "name": "fake",
+        "revision": "fake-1",
+        "sample_rate": 16_000,
+        "frame_rate": 12.5,
+        "num_codebooks": 8,
+        "cardinality": 1024,
+    }
     codes = dataset.select_columns("codes").with_format("numpy", dtype=np.uint16)[0]["codes"]
     assert (codes.dtype, codes.shape) == (np.uint16, (19, 8))
     turns = load_dataset(corpus, "dialogues", split="train", cache_dir=str(tmp_path / "cache"))[0]["turns"]

@@ -1,6 +1,7 @@
 """What `verify` finds in a corpus and in a work folder, beyond damaged bytes (see test_damage.py)."""
 
 import io
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +196,37 @@ def test_speaker_vectors_of_another_width_are_named(copy: Path) -> None:
         row["characters"]["user"]["speaker_vector"] = [0.6, 0.8]
 
     assert leak(copy, narrow) == ["speaker vectors have widths 2, 4"]
+
+
+def test_codes_that_its_audio_does_not_get_are_named(copy: Path) -> None:
+    def turn_round(rows: list[dict[str, Any]]) -> None:
+        rows[0]["codes"] = [frame[::-1] for frame in rows[0]["codes"]]
+
+    shard = copy / "corpus" / "utterances" / "train-00000-of-00001.arrow"
+    rewrite(shard, copy / "corpus" / "manifest.json", turn_round)
+    (fault,) = verify(str(copy / "corpus"))
+    assert fault.endswith("0% of its codes are those that its audio gets: they are another's")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("audio", {"bytes": b"RIFF", "path": None}, "audio does not open"),
+        ("codes", [[5000] * 8] * 25, "codes have shape"),
+    ],
+)
+def test_a_row_to_be_decoded_that_cannot_be_is_named(copy: Path, column: str, value: Any, words: str) -> None:
+    shard = copy / "corpus" / "utterances" / "train-00000-of-00001.arrow"
+    rewrite(shard, copy / "corpus" / "manifest.json", lambda rows: rows[0].update({column: value}))
+    (fault,) = verify(str(copy / "corpus"))
+    assert words in fault
+
+
+def test_what_was_measured_is_told(copy: Path) -> None:
+    told: list[str] = []
+    assert verify(str(copy / "corpus"), tell=told.append) == []
+    (words,) = told
+    assert re.fullmatch(r"\d+ utterances decoded: their mel bands are \d+\.\d dB off .*", words)
 
 
 def test_a_stranger_among_the_shards_is_named(copy: Path) -> None:
