@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="which back ends work here, and what the others need")
     doctor.add_argument("recipe", nargs="?", help="as this recipe sets them up (default: as they come)")
     doctor.set_defaults(run=_doctor)
+    import_module("trainer.commands").add_commands(commands)  # the one room above this one
     return parser
 
 

@@ -153,7 +153,10 @@ def dialogue_features(num_codebooks: int) -> Features:
             "characters": {"user": _CHARACTER, "assistant": _CHARACTER},
             "messages": List({"role": _TEXT, "content": _TEXT}),
             "turns": List(
-                _PERFORMANCE | _MADE | {"start_s": _SECONDS, "duration_s": _SECONDS, "codes": _codes(num_codebooks)}
+                _PERFORMANCE
+                | _MADE
+                | {"score": _MUSIC["score"]}
+                | {"start_s": _SECONDS, "duration_s": _SECONDS, "codes": _codes(num_codebooks)}
             ),
             "codec": _CODEC,
         }

@@ -1,0 +1,110 @@
+"""What a dialogue teaches: chat samples of its kind, and speech synthesis and recognition of its turns. No tokens
+here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.tokens import SPEAKER
+
+Task = Literal["tts", "asr", "reading", "conversation", "roleplay", "singing"]
+TASKS: tuple[Task, ...] = get_args(Task)
+
+TTS_REQUEST = "Convert the text to speech.\n"
+ASR_REQUEST = "Convert the speech to text.\n"
+VOICE_LINE = f"Your Voice Embedding: {SPEAKER}."
+CHAT_SYSTEM = f"Respond in text-audio interleaved manner.\n{VOICE_LINE}"
+"""Requests and system lines are those of VITA-QinYu."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: its text, and its audio as codes [T, K] where it has any. `score` is a row's score column if
+    sung."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str = ""
+    codes: NDArray[np.uint16] | None = None
+    score: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A conversation to learn from: what the assistant says in it. `speaker` [D] is how the assistant sounds."""
+
+    sample_id: str
+    task: Task
+    messages: tuple[Message, ...]
+    speaker: NDArray[np.float32] | None = None
+
+
+def samples(row: Mapping[str, Any], heard: bool = True) -> Iterator[Sample]:
+    """All samples of a row of the dialogues table: the chat, then every turn to speak, to read and to recognize. The
+    user of the chat is `heard`, or else read.
+
+    To be spoken or read: turns that are neither whispered nor shouted, since no request names the style. What is sung
+    is read with its score, and not spoken. To be recognized: all but humming.
+    """
+    yield chat(row, heard)
+    for turn in row["turns"]:
+        sung = turn["song"] is not None
+        if turn["style"] == "plain" or sung:
+            yield reading(turn, voice(row, turn["role"]))
+        if turn["style"] == "plain" and not sung:
+            yield tts(turn, voice(row, turn["role"]))
+        if not (sung and turn["song"]["hummed"]):
+            yield asr(turn)
+
+
+def chat(row: Mapping[str, Any], heard: bool = True) -> Sample:
+    """The whole dialogue: the assistant replies in text and audio. Its task is the row's kind. A back-channel is no
+    message."""
+    first = row["messages"][0]
+    system = first["content"] if first["role"] == "system" else CHAT_SYSTEM
+    turns = [turn for turn in row["turns"] if turn["overlap"] != "backchannel"]
+    messages = [user(turn, heard) if turn["role"] == "user" else reply(turn) for turn in turns]
+    return Sample(row["dialogue_id"], row["kind"], (Message("system", system), *messages), voice(row, "assistant"))
+
+
+def reading(turn: Mapping[str, Any], speaker: NDArray[np.float32]) -> Sample:
+    """A reply that nothing was said before. Reading aloud, its text is given, and stays beside its sound: a small model
+    learns this long before it finds its place in a text that stands in the request, as in `tts`."""
+    return Sample(f"{turn['utterance_id']}-reading", "reading", (Message("system", CHAT_SYSTEM), reply(turn)), speaker)
+
+
+def tts(turn: Mapping[str, Any], speaker: NDArray[np.float32]) -> Sample:
+    """A text to be spoken in a voice."""
+    messages = (Message("system", VOICE_LINE), Message("user", TTS_REQUEST + turn["text"]), _audio("assistant", turn))
+    return Sample(f"{turn['utterance_id']}-tts", "tts", messages, speaker)
+
+
+def asr(turn: Mapping[str, Any]) -> Sample:
+    """Speech or song to be written down."""
+    request = Message("user", ASR_REQUEST, _codes(turn))
+    return Sample(f"{turn['utterance_id']}-asr", "asr", (request, Message("assistant", turn["text"])))
+
+
+def user(turn: Mapping[str, Any], heard: bool = True) -> Message:
+    """What the user says, as it is heard or read."""
+    return _audio("user", turn) if heard else Message("user", turn["text"])
+
+
+def reply(turn: Mapping[str, Any]) -> Message:
+    """What the assistant says: text and audio, or a melody with its words and audio."""
+    return Message("assistant", turn["text"], _codes(turn), turn["score"])
+
+
+def voice(row: Mapping[str, Any], role: str) -> NDArray[np.float32]:
+    """The speaker vector [D] of one side."""
+    return np.asarray(row["characters"][role]["speaker_vector"], np.float32)
+
+
+def _audio(role: Literal["user", "assistant"], turn: Mapping[str, Any]) -> Message:
+    return Message(role, "", _codes(turn))
+
+
+def _codes(turn: Mapping[str, Any]) -> NDArray[np.uint16]:
+    return np.asarray(turn["codes"], np.uint16)

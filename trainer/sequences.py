@@ -1,0 +1,138 @@
+"""A sample as a sequence of positions: ids of all streams, what is learned, and where the speaker vector goes.
+
+P positions, K codebooks. A text position has its token in stream 0 and NO_CODE in the others; an audio position has one
+id a codebook.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from schemas.tokens import (
+    END_OF_CONV,
+    HOLDS,
+    IM_END,
+    IM_START,
+    LONGEST_HOLD,
+    NOTES,
+    REST,
+    SPEAKER,
+    TokenLayout,
+    interleave,
+)
+from trainer.samples import Message, Sample
+
+NO_CODE = -1
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """ids int64 [P, K]; learned bool [P]: whether a position is to be predicted; speaker float32 [D] or None."""
+
+    name: str
+    task: str
+    ids: NDArray[np.int64]
+    learned: NDArray[np.bool_]
+    speaker: NDArray[np.float32] | None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class SequenceMaker:
+    """Turns samples into sequences, for one tokenizer and layout."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, layout: TokenLayout, frame_rate: float) -> None:
+        self.tokenizer, self.layout, self.frame_rate = tokenizer, layout, frame_rate
+
+    def sequence(self, sample: Sample) -> Sequence:
+        """The whole sample. Learned is what the assistant says, up to `<|im_end|>` and its newline."""
+        parts, learned = [], []
+        for message in sample.messages:
+            head, body = self.head(message.role), self.body(message)
+            parts += [head, body]
+            learned += [np.zeros(len(head), bool), np.full(len(body), message.role == "assistant")]
+        return Sequence(sample.sample_id, sample.task, np.concatenate(parts), np.concatenate(learned), sample.speaker)
+
+    def prompt(self, sample: Sample) -> Sequence:
+        """The sample, and the head of the assistant's reply to it."""
+        parts = [part for message in sample.messages for part in (self.head(message.role), self.body(message))]
+        ids = np.concatenate([*parts, self.head("assistant")])
+        return Sequence(sample.sample_id, sample.task, ids, np.zeros(len(ids), bool), sample.speaker)
+
+    def head(self, role: str) -> NDArray[np.int64]:
+        """What opens a message."""
+        return self._text(f"{IM_START}{role}\n")
+
+    def body(self, message: Message) -> NDArray[np.int64]:
+        """What a message says, and its end."""
+        end = self._text(f"{IM_END}\n")
+        if message.role == "assistant" and message.codes is not None:
+            return np.concatenate([self._interleaved(message), end])
+        if message.codes is not None:
+            return np.concatenate([self._text(message.text), self.layout.steps(message.codes), end])
+        return np.concatenate([self._text(message.text), end])
+
+    def text_tokens(self, text: str, score: Mapping[str, Any] | None = None) -> list[int]:
+        """The tokens of a text in the first stream; of a melody with its words, if it is sung."""
+        written = text if score is None else melody(score, self.frame_rate)
+        tokens: list[int] = self.tokenizer.encode(written, add_special_tokens=False)
+        return tokens
+
+    def _interleaved(self, message: Message) -> NDArray[np.int64]:
+        """Text and audio of a reply in turns; the text stream ends with END_OF_CONV."""
+        assert message.codes is not None
+        text = self._column([*self.text_tokens(message.text, message.score), self._token(END_OF_CONV)])
+        audio = self.layout.steps(message.codes)
+        streams, places, parts = {"text": text, "audio": audio}, {"text": 0, "audio": 0}, []
+        for modality, count in interleave(len(text), len(audio)):
+            place = places[modality]
+            parts.append(streams[modality][place : place + count])
+            places[modality] += count
+        return np.concatenate(parts)
+
+    def _text(self, text: str) -> NDArray[np.int64]:
+        """Text as positions; SPEAKER in it is the place of the speaker vector."""
+        before, mark, after = text.partition(SPEAKER)
+        tokens = self.text_tokens(before)
+        if mark:
+            tokens = [*tokens, self.layout.marker(SPEAKER), *self.text_tokens(after)]
+        return self._column(tokens)
+
+    def _column(self, tokens: list[int]) -> NDArray[np.int64]:
+        ids = np.full((len(tokens), self.layout.num_codebooks), NO_CODE, np.int64)
+        ids[:, 0] = tokens
+        return ids
+
+    def _token(self, name: str) -> int:
+        token: int = self.tokenizer.convert_tokens_to_ids(name)
+        return token
+
+
+def melody(score: Mapping[str, Any], frame_rate: float) -> str:
+    """A score (a row's column) in note, hold and rest tokens with its syllables; times are rounded to frames, and
+    errors of rounding do not add up. The first rest is what is heard before the song.
+    """
+    frames_per_beat = 60.0 / score["tempo_bpm"] * frame_rate
+    written, reached = [], 0
+    lead = (score.get("score_start_s") or 0.0) * frame_rate
+    for note in score["notes"]:
+        start = round(lead + note["onset_beats"] * frames_per_beat)
+        end = max(start + 1, round(lead + (note["onset_beats"] + note["duration_beats"]) * frames_per_beat))
+        if start > reached:
+            written.append(REST + _held(start - reached))
+        syllable = note["syllable"] or ""
+        spelled = syllable[:-1] if syllable.endswith("-") else f"{syllable} " if syllable.isascii() else syllable
+        written.append(NOTES[note["midi"]] + _held(end - max(start, reached)) + spelled)
+        reached = max(end, reached)
+    return "".join(written)
+
+
+def _held(frames: int) -> str:
+    """A number of frames in hold tokens: one, or several for what is longer than the longest."""
+    longest, rest = divmod(max(1, frames), LONGEST_HOLD)
+    return HOLDS[LONGEST_HOLD] * longest + (HOLDS[rest] if rest else "")
