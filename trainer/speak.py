@@ -1,5 +1,6 @@
 """`troupe speak`: a trained model reads, answers, plays a role, sings and writes down what it hears."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,12 @@ class Speaker:
 
     def read(self, text: str, voice: Known | None = None) -> Spoken:
         """Read a text aloud, beside its sound (the task `reading`)."""
-        return self._say("reading", CHAT_SYSTEM, (), voice or self._voice(text), self._text(text))
+        return self._say("reading", CHAT_SYSTEM, (), voice or self._voice(text), self.reply_tokens(text))
 
     def tts(self, text: str, voice: Known | None = None) -> Spoken:
         """Speak a text that stands in the request alone, as VITA-QinYu's TTS."""
         request = Message("user", TTS_REQUEST + text)
-        return self._say("tts", VOICE_LINE, (request,), voice or self._voice(text), self._text(""))
+        return self._say("tts", VOICE_LINE, (request,), voice or self._voice(text), self.reply_tokens(""))
 
     def chat(
         self, text: str | NDArray[np.uint16], voice: Known | None = None, history: tuple[Message, ...] = ()
@@ -87,15 +88,14 @@ class Speaker:
     def sing(self, score: Score, voice: Known, request: str = "") -> Spoken:
         """Sing a score, in its key and tempo."""
         column = score.model_dump() | {"score_start_s": 0.0}
-        text = self.maker.text_tokens("", column)
         asked = (Message("user", request),) if request else ()
-        return self._say("singing", CHAT_SYSTEM, asked, voice, [*text, self._token(END_OF_CONV)])
+        return self._say("singing", CHAT_SYSTEM, asked, voice, self.reply_tokens("", column))
 
     def write_down(self, codes: NDArray[np.uint16]) -> str:
         """Recognize speech, given as codes [T, K]."""
         sample = Sample("request", "asr", (Message("user", ASR_REQUEST, codes),))
         reply = self.generator.reply(self.maker.prompt(sample), audio=False)
-        return self._spelled(reply)
+        return self.spelled(reply)
 
     def listen(self, samples: Samples) -> NDArray[np.uint16]:
         """int16 [N] at 24 kHz -> codes [T, K] for `chat` and `write_down`."""
@@ -111,20 +111,22 @@ class Speaker:
         """The sound of a reply."""
         codes = self.generator.codes(reply)
         samples = self.codec.decode([codes])[0] if len(codes) else np.zeros(0, np.int16)
-        return Spoken(self._spelled(reply), samples, self.codec.sample_rate, codes, reply)
+        return Spoken(self.spelled(reply), samples, self.codec.sample_rate, codes, reply)
 
     def _voice(self, text: str) -> Known:
         chinese = any("\u4e00" <= character <= "\u9fff" for character in text)
         return self.voices.first("zh" if chinese else "en")
 
-    def _text(self, text: str) -> list[int]:
-        return [*self.maker.text_tokens(text), self._token(END_OF_CONV)]
+    def reply_tokens(self, text: str, score: Mapping[str, Any] | None = None) -> list[int]:
+        """The text stream of a reply that says a text, or sings a score (a row's column)."""
+        return [*self.maker.text_tokens(text, score), self._token(END_OF_CONV)]
 
     def _token(self, name: str) -> int:
         token: int = self.tokenizer.convert_tokens_to_ids(name)
         return token
 
-    def _spelled(self, reply: Reply) -> str:
+    def spelled(self, reply: Reply) -> str:
+        """The text of a reply, without notes and other special tokens."""
         special = set(self.tokenizer.convert_tokens_to_ids(list(SPECIALS)))
         text: str = self.tokenizer.decode([token for token in reply.tokens if token not in special])
         return text.strip()
