@@ -162,7 +162,7 @@ class Judge:
         sample = make(text.turn, np.asarray(own, np.float32))
         message = sample.messages[-1]
         tokens = self.speaker.reply_tokens(message.text, message.score)
-        reply = self.speaker.generator.reply(self._prompt(sample), tokens)
+        reply = self.speaker.generator.reply(self._prompt(sample), tokens, message.lead)
         return self._samples(reply), reply
 
     def _prompt(self, sample: Sample) -> Any:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache
 
-from schemas.tokens import Modality, interleave, well_formed
+from schemas.tokens import AUDIO_STEPS, FIRST_TEXT_STEPS, Modality, interleave, well_formed
 from trainer.model import SpokenModel
 from trainer.sequences import NO_CODE, Sequence
 
@@ -55,16 +55,23 @@ class Generator:
         self.layout = model.layout
 
     @torch.inference_mode()
-    def reply(self, prompt: Sequence, text: Listed[int] | None = None, audio: bool = True) -> Reply:
+    def reply(
+        self,
+        prompt: Sequence,
+        text: Listed[int] | None = None,
+        lead: int = FIRST_TEXT_STEPS,
+        audio: bool = True,
+    ) -> Reply:
         """The reply to a prompt, which ends with the head of the assistant's message. With `text` it says just that:
         its tokens take their places of the interleaving, and audio goes on until the model ends it. Without `audio`,
         only text may be chosen. Stops after MAX_POSITIONS, `ended` then being false.
         """
         draw = torch.Generator().manual_seed(self.decoding.seed)
+        places = [] if text is None else _places(len(text), lead)
         cache, reply = DynamicCache(config=self.model.config.backbone), Reply()
         hidden = self._read(torch.from_numpy(prompt.ids), cache, prompt.speaker)
         while len(reply.modalities) < MAX_POSITIONS:
-            first = self._first(hidden, reply, text, audio, draw)
+            first = self._first(hidden, reply, text, places, audio, draw)
             if first == self.end:
                 reply.ended = True
                 break
@@ -99,14 +106,22 @@ class Generator:
         hidden: Tensor = output.hidden[0, -1]
         return hidden
 
-    def _first(self, hidden: Tensor, reply: Reply, text: Listed[int] | None, audio: bool, draw: torch.Generator) -> int:
+    def _first(
+        self,
+        hidden: Tensor,
+        reply: Reply,
+        text: Listed[int] | None,
+        places: Listed[Modality],
+        audio: bool,
+        draw: torch.Generator,
+    ) -> int:
         """The next token of the joint stream."""
         logits = self.model.first_logits(hidden).float()
         codes = self.layout.codebook(0)
         if not audio:
             logits[codes.start :] = -torch.inf
         elif text is not None:
-            wanted = self._wanted(reply, len(text))
+            wanted = self._wanted(reply, places)
             if wanted == "text":
                 return text[len(reply.tokens)]
             if wanted == "end":
@@ -118,18 +133,13 @@ class Generator:
             logits[step[0]] = logits[step[0]] / penalty if logits[step[0]] > 0 else logits[step[0]] * penalty
         return self._choose(logits, self.decoding.text_temperature, draw)
 
-    def _wanted(self, reply: Reply, num_text: int) -> str:
+    def _wanted(self, reply: Reply, places: Listed[Modality]) -> str:
         """What comes next of a given text: `text`, `audio`, or `end` once the audio has run out."""
         ended = self._end_of_codes(reply)
         if ended is not None and len(reply.steps) >= ended + self.layout.num_codebooks - 1:
             return "end"
-        laid = interleave(num_text, num_text * 8 + 8)  # audio enough for every chunk of text
         position = len(reply.modalities)
-        for modality, count in laid:
-            if position < count:
-                return modality
-            position -= count
-        return "audio"
+        return places[position] if position < len(places) else "audio"
 
     def _step(self, first: int, hidden: Tensor, reply: Reply, draw: torch.Generator) -> list[int]:
         """All codes of an audio step, as the delay allows."""
@@ -172,3 +182,9 @@ class Generator:
         values, places = logits.topk(min(self.decoding.top_k, len(logits)))
         chosen = torch.multinomial(torch.softmax(values / temperature, -1).cpu(), 1, generator=draw)
         return int(places[int(chosen)])
+
+
+def _places(num_text: int, lead: int) -> list[Modality]:
+    """Modalities of the positions of a text of so many tokens, up to the first audio after its last one."""
+    laid = interleave(num_text, AUDIO_STEPS * (num_text + 1), lead)
+    return [modality for modality, count in laid[:-1] for _ in range(count)]

@@ -2,13 +2,13 @@
 here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.tokens import SPEAKER
+from schemas.tokens import FIRST_TEXT_STEPS, SPEAKER
 
 Task = Literal["tts", "asr", "reading", "conversation", "roleplay", "singing"]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -16,19 +16,23 @@ TASKS: tuple[Task, ...] = get_args(Task)
 TTS_REQUEST = "Convert the text to speech.\n"
 ASR_REQUEST = "Convert the speech to text.\n"
 VOICE_LINE = f"Your Voice Embedding: {SPEAKER}."
+READING_SYSTEM = f"Read in text-audio interleaved manner.\n{VOICE_LINE}"
 CHAT_SYSTEM = f"Respond in text-audio interleaved manner.\n{VOICE_LINE}"
-"""Requests and system lines are those of VITA-QinYu."""
+"""Requests and system lines are those of VITA-QinYu, that of reading excepted."""
+READING_LEAD = 10
+"""Text tokens before the first audio: about two seconds of speech, three notes of a song."""
 
 
 @dataclass(frozen=True)
 class Message:
     """One message: its text, and its audio as codes [T, K] where it has any. `score` is a row's score column if
-    sung."""
+    sung; `lead` is how many text tokens come before the first audio of a reply."""
 
     role: Literal["system", "user", "assistant"]
     text: str = ""
     codes: NDArray[np.uint16] | None = None
     score: Mapping[str, Any] | None = None
+    lead: int = FIRST_TEXT_STEPS
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,11 @@ def chat(row: Mapping[str, Any], heard: bool = True) -> Sample:
 
 
 def reading(turn: Mapping[str, Any], speaker: NDArray[np.float32]) -> Sample:
-    """A reply that nothing was said before. Reading aloud, its text is given, and stays beside its sound: a small model
-    learns this long before it finds its place in a text that stands in the request, as in `tts`."""
-    return Sample(f"{turn['utterance_id']}-reading", "reading", (Message("system", CHAT_SYSTEM), reply(turn)), speaker)
+    """A given text read aloud, or a given score sung, in text and audio by turns. The text leads by READING_LEAD
+    tokens: what is being said is always there, and near. A small model learns this long before it finds its place in
+    a text that stands in the request, as in `tts`."""
+    said = replace(reply(turn), lead=READING_LEAD)
+    return Sample(f"{turn['utterance_id']}-reading", "reading", (Message("system", READING_SYSTEM), said), speaker)
 
 
 def tts(turn: Mapping[str, Any], speaker: NDArray[np.float32]) -> Sample:

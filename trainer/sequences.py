@@ -89,7 +89,7 @@ class SequenceMaker:
         text = self._column([*self.text_tokens(message.text, message.score), self._token(END_OF_CONV)])
         audio = self.layout.steps(message.codes)
         streams, places, parts = {"text": text, "audio": audio}, {"text": 0, "audio": 0}, []
-        for modality, count in interleave(len(text), len(audio)):
+        for modality, count in interleave(len(text), len(audio), message.lead):
             place = places[modality]
             parts.append(streams[modality][place : place + count])
             places[modality] += count

@@ -14,12 +14,12 @@ from schemas.errors import RecipeError
 from schemas.recipe import BackendChoice
 from schemas.score import Score
 from schemas.take import Samples
-from schemas.tokens import END_OF_CONV, IM_END, SPECIALS
+from schemas.tokens import END_OF_CONV, FIRST_TEXT_STEPS, IM_END, SPECIALS
 from stages.backends.protocols import AudioCodec
 from stages.backends.registry import load
 from trainer.generate import Decoding, Generator, Reply
 from trainer.model import SpokenModel
-from trainer.samples import ASR_REQUEST, CHAT_SYSTEM, TTS_REQUEST, VOICE_LINE, Message, Sample, Task
+from trainer.samples import ASR_REQUEST, READING_LEAD, READING_SYSTEM, TTS_REQUEST, VOICE_LINE, Message, Sample, Task
 from trainer.sequences import SequenceMaker
 from trainer.text_tokens import load_tokenizer
 from trainer.voices import Known, Voices
@@ -70,7 +70,9 @@ class Speaker:
 
     def read(self, text: str, voice: Known | None = None) -> Spoken:
         """Read a text aloud, beside its sound (the task `reading`)."""
-        return self._say("reading", CHAT_SYSTEM, (), voice or self._voice(text), self.reply_tokens(text))
+        return self._say(
+            "reading", READING_SYSTEM, (), voice or self._voice(text), self.reply_tokens(text), READING_LEAD
+        )
 
     def tts(self, text: str, voice: Known | None = None) -> Spoken:
         """Speak a text that stands in the request alone, as VITA-QinYu's TTS."""
@@ -85,11 +87,10 @@ class Speaker:
         voice = voice or self._voice(text if isinstance(text, str) else "")
         return self._say("conversation", voice.system, (*history, said), voice)
 
-    def sing(self, score: Score, voice: Known, request: str = "") -> Spoken:
+    def sing(self, score: Score, voice: Known) -> Spoken:
         """Sing a score, in its key and tempo."""
-        column = score.model_dump() | {"score_start_s": 0.0}
-        asked = (Message("user", request),) if request else ()
-        return self._say("singing", CHAT_SYSTEM, asked, voice, self.reply_tokens("", column))
+        text = self.reply_tokens("", score.model_dump() | {"score_start_s": 0.0})
+        return self._say("reading", READING_SYSTEM, (), voice, text, READING_LEAD)
 
     def write_down(self, codes: NDArray[np.uint16]) -> str:
         """Recognize speech, given as codes [T, K]."""
@@ -102,10 +103,16 @@ class Speaker:
         return self.codec.encode([samples])[0].values
 
     def _say(
-        self, task: Task, system: str, messages: tuple[Message, ...], voice: Known, text: list[int] | None = None
+        self,
+        task: Task,
+        system: str,
+        messages: tuple[Message, ...],
+        voice: Known,
+        text: list[int] | None = None,
+        lead: int = FIRST_TEXT_STEPS,
     ) -> Spoken:
         sample = Sample("request", task, (Message("system", system), *messages), voice.speaker)
-        return self.spoken(self.generator.reply(self.maker.prompt(sample), text))
+        return self.spoken(self.generator.reply(self.maker.prompt(sample), text, lead))
 
     def spoken(self, reply: Reply) -> Spoken:
         """The sound of a reply."""
@@ -162,7 +169,7 @@ def speak(
     speaker = Speaker.open(folder, decoding_of(temperature, seed))
     if song:
         score, voice = song_for(song, speaker.voices)
-        spoken = speaker.sing(score, voice, text)
+        spoken = speaker.sing(score, voice)
     elif task == "tts":
         spoken = speaker.read(text)
     else:
