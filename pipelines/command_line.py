@@ -16,6 +16,8 @@ from schemas.errors import FolderError, RecipeError, TroupeError
 from schemas.printable import printable
 
 EXIT_SHORT = 1
+LAYOUTS = ("vita-qinyu", "parquet", "webdataset", "moshi")
+"""What `trainer.export` can write; listed here so that other commands need not import it."""
 
 
 class _PrintableFormatter(logging.Formatter):
@@ -90,6 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="check a corpus or a work folder: checksums, columns, audio, codes")
     verify.add_argument("corpus", help="folder given to build as --out, or its work folder")
     verify.set_defaults(run=_verify)
+    export = commands.add_parser("export", help="write a finished corpus in the layout of another trainer or tool")
+    export.add_argument("corpus", help="folder given to build as --out")
+    export.add_argument("--format", required=True, choices=LAYOUTS, help="the layout")
+    export.add_argument("--out", required=True, help="folder to write, new or empty")
+    words = "vita-qinyu: write caches of codes and voices though they are not of its own codec and speaker encoder"
+    export.add_argument("--foreign-caches", action="store_true", help=words)
+    export.set_defaults(run=_export)
     replay = commands.add_parser("replay", help="do one record of a build again, to see how it fails or differs")
     replay.add_argument("id", help="a dialogue or take, as dead letters name it")
     replay.add_argument("--work", default="corpus.work", help="work folder of the build (default: %(default)s)")
@@ -167,6 +176,21 @@ def _verify(options: argparse.Namespace) -> int:
         print(printable(fault), file=sys.stderr)
     print(f"{out}: {'sound' if not faults else f'{len(faults)} faults'}")
     return EXIT_SHORT if faults else 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from pipelines.trouble import disk_errors
+    from trainer.export import export
+
+    corpus, out = _folder(options.corpus), _folder(options.out)
+    with disk_errors(out), tqdm(unit="row", desc="export") as bar:
+        lines = export(corpus, out, options.format, options.foreign_caches, bar.update)
+    for line in lines:
+        print(printable(line))
+    print(f"The export is in {out}; its README.md says how to use it.")
+    return 0
 
 
 def _replay(options: argparse.Namespace) -> int:

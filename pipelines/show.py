@@ -1,7 +1,5 @@
 """What a person looks at first: one row cut short, and one dialogue of each kind and language to listen to."""
 
-import io
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +9,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines import files
 from pipelines.manifests import Manifest
 from pipelines.take_chunks import samples_of
-from schemas.take import SAMPLE_RATE
+from stages.mix_dialogue import mix_dialogue
 
 LISTEN = "listen"
 SHOWN_FRAMES = 1
@@ -73,14 +71,5 @@ def write_listening(out: str, manifest: Manifest) -> list[str]:
 
 def stereo(turns: list[Row], audio: dict[str, bytes]) -> bytes:
     """A WAV at 24 kHz of a dialogue's turns at their start times, the assistant left, the user right."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydub looks for ffmpeg, which WAV does not need
-        from pydub import AudioSegment
-    length_ms = 1000 * max(turn["start_s"] + turn["duration_s"] for turn in turns)
-    sides = {role: AudioSegment.silent(length_ms, frame_rate=SAMPLE_RATE) for role in ("assistant", "user")}
-    for turn in turns:
-        samples = samples_of(audio[turn["utterance_id"]])
-        voice = AudioSegment(samples.tobytes(), sample_width=2, frame_rate=SAMPLE_RATE, channels=1)
-        sides[turn["role"]] = sides[turn["role"]].overlay(voice, position=round(1000 * turn["start_s"]))
-    both = AudioSegment.from_mono_audiosegments(sides["assistant"], sides["user"])
-    return bytes(both.export(io.BytesIO(), format="wav").getvalue())
+    placed = [(turn["role"], turn["start_s"], samples_of(audio[turn["utterance_id"]])) for turn in turns]
+    return mix_dialogue(placed)
