@@ -154,7 +154,7 @@ def opened(shard: Shard) -> Iterator[pa.RecordBatchStreamReader]:
 
 def _without_codes(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Dialogues whose turns have no codes: as Python numbers they would be most of the work."""
-    turns = batch.column("turns")
+    turns: Any = batch.column("turns")
     fields = [field for field in turns.type.value_type if field.name != "codes"]
     values = pa.StructArray.from_arrays([turns.values.field(field.name) for field in fields], fields=fields)
     index = batch.schema.get_field_index("turns")

@@ -30,7 +30,8 @@ _README = """# {name}: Moshi
 | `data.jsonl` | path and duration of every WAV; `data-SPLIT.jsonl` the same of one split |
 
 For kyutai-labs/moshi-finetune: `data.train_data` is `data-train.jsonl`, `data.eval_data` another split's. Paths are
-relative to the JSONL files. Words are as spoken, numbers in words; in Mandarin each character is one.
+relative to this folder: start it here where it looks for them elsewhere. Words are as spoken, numbers in words; in
+Mandarin each character is one.
 
 Where the times of words come from: {bases}.
 `notes`: of what is sung, the score's notes. `phones`: dictionary readings aligned with the turn's phones, which have
@@ -97,8 +98,11 @@ def transcript(dialogue: Row, utterances: list[Row]) -> dict[str, Any]:
         told = {name: turn[name] for name in ("utterance_id", "role", "overlap", "start_s", "duration_s", "text")}
         turns.append(told | {"words": times.basis})
     head = {name: dialogue[name] for name in ("dialogue_id", "kind", "language", "split")}
-    sort = {"key": lambda entry: entry[1][0]}
-    return head | {"alignments": sorted(words, **sort), "phones": sorted(phones, **sort), "turns": turns}
+    return head | {"alignments": sorted(words, key=_start_s), "phones": sorted(phones, key=_start_s), "turns": turns}
+
+
+def _start_s(entry: list[Any]) -> float:
+    return float(entry[1][0])
 
 
 def _entry(label: str, span: tuple[float, float], start_s: float, who: str) -> list[Any]:

@@ -3,9 +3,11 @@
 What Arrow's stream format cannot give is what this is for: the Hub's viewer, column pruning, and other readers.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard
 
@@ -41,17 +43,29 @@ def _write(job: Job, shard: Shard) -> int:
     path = job.folder / shard.table / f"{shard.path.stem}.parquet"
     path.parent.mkdir(exist_ok=True)
     with opened(shard) as reader, pq.ParquetWriter(path, reader.schema, compression="zstd") as writer:
-        for batch in reader:
-            writer.write_batch(batch, row_group_size=ROWS_A_GROUP)
-            job.tick(batch.num_rows)
+        for group in _groups(reader):
+            writer.write_table(group)
+            job.tick(group.num_rows)
     return path.stat().st_size
+
+
+def _groups(reader: pa.RecordBatchStreamReader) -> Iterator[pa.Table]:
+    """The rows by hundreds, however many a batch has."""
+    waiting = reader.schema.empty_table()
+    for batch in reader:
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+        while waiting.num_rows >= ROWS_A_GROUP:
+            yield waiting.slice(0, ROWS_A_GROUP)
+            waiting = waiting.slice(ROWS_A_GROUP)
+    if waiting.num_rows:
+        yield waiting
 
 
 def _write_card(job: Job, sizes: dict[tuple[str, str], int]) -> None:
     source = job.corpus.folder / "README.md"
     try:
         card = DatasetCard(source.read_text(encoding="utf-8"))
-        head = card.data.to_dict()
+        head: dict[str, Any] = card.data.to_dict()  # type: ignore[no-untyped-call]
         for config in head["configs"]:
             for files in config["data_files"]:
                 files["path"] = files["path"].removesuffix(".arrow") + ".parquet"
@@ -59,7 +73,8 @@ def _write_card(job: Job, sizes: dict[tuple[str, str], int]) -> None:
             _resize(info, sizes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"{source}: missing or damaged: it is not the card that was written; {ANEW}.") from error
-    card.data.configs, card.data.dataset_info = head["configs"], head["dataset_info"]
+    for key in ("configs", "dataset_info"):
+        setattr(card.data, key, head[key])
     card.save(job.folder / "README.md")
 
 

@@ -36,6 +36,7 @@ NUM_CODEBOOKS, CARDINALITY = 8, 1024
 ALL_ROWS = 999_999_999
 HEARD_S = 90.0
 """Of a voice's file the original hears no more."""
+NO_VOICE = "a voice without a turn to hear it in"
 
 
 def check_folder(out: Path) -> None:
@@ -144,14 +145,16 @@ class _Books:
 
     def add(self, sample: Sample, named: dict[str, dict[str, str]]) -> None:
         """Write a sample, or note why it is left out."""
-        if sample.fault:
-            self.faults[sample.split, sample.type, sample.fault] += 1
-            told = {"id": sample.sample_id, "type": sample.type, "split": sample.split, "reason": sample.fault}
+        voice = named.get(sample.voice, {})
+        fault = sample.fault or (NO_VOICE if sample.voice and not voice else "")
+        if fault:
+            self.faults[sample.split, sample.type, fault] += 1
+            told = {"id": sample.sample_id, "type": sample.type, "split": sample.split, "reason": fault}
             self._put("left_out.jsonl", told)
             return
         self.written[sample.split, sample.type] += 1
         stem = f"{sample.type}-{sample.split}"
-        offset = self._put(f"{stem}.jsonl", line(sample, named.get(sample.voice, {})))
+        offset = self._put(f"{stem}.jsonl", line(sample, voice))
         self.stream(f"{stem}.offset").write(b"%d\n" % offset)
 
     def _put(self, name: str, record: dict[str, Any]) -> int:

@@ -100,7 +100,12 @@ def dialogue_samples(row: Row, frame_rate: float = FRAME_RATE) -> Iterator[Sampl
     for place, answer in enumerate(talk):
         if answer.role != "assistant":
             continue
-        before = tuple(one if one.role == "user" else Message("assistant", one.said, one.said) for one in talk[:place])
+        before = [
+            Message("user", one.content, clips=one.clips)  # its text is in no sample
+            if one.role == "user"
+            else Message("assistant", one.said, one.said)
+            for one in talk[:place]
+        ]
         sample = Sample(
             type=row["kind"],
             split=row["split"],

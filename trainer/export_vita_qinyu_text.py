@@ -27,6 +27,8 @@ With CAM++, `_speaker.pt` holds the vector of the character's reference, of leng
 A dialogue of N answers gives N samples: each ends in one answer, in text and audio, after all that was said before it,
 users in audio and the assistant in text. Tokens are counted as the most that there can be, one a byte of text.
 
+The loader draws its rows with replacement, so that of many draws some rows come twice and others never.
+
 ## Samples
 
 {lines}

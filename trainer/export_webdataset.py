@@ -32,7 +32,7 @@ One sample an utterance: `KEY.flac` (24 kHz), `KEY.json` (every column of the ta
 ```python
 import webdataset
 
-data = webdataset.WebDataset("train-{{000000..000000}}.tar").decode("rgb").to_tuple("flac", "json", "npy")
+data = webdataset.WebDataset("train-000000.tar").decode().to_tuple("flac", "json", "npy")
 ```
 """
 
