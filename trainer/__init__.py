@@ -1,1 +1,1 @@
-"""Trains the embedded recognizer and codec, fits the embedded limits; later the spoken language model."""
+"""The spoken language model; and what trains the embedded recognizer, codec and speaker net, and fits their limits."""
