@@ -122,17 +122,19 @@ def melody(score: Mapping[str, Any], frame_rate: float) -> str:
     lead = (score.get("score_start_s") or 0.0) * frame_rate
     for note in score["notes"]:
         start = round(lead + note["onset_beats"] * frames_per_beat)
-        end = max(start + 1, round(lead + (note["onset_beats"] + note["duration_beats"]) * frames_per_beat))
+        end = round(lead + (note["onset_beats"] + note["duration_beats"]) * frames_per_beat)
         if start > reached:
             written.append(REST + _held(start - reached))
+            reached = start
+        length = max(1, end - reached)
         syllable = note["syllable"] or ""
         spelled = syllable[:-1] if syllable.endswith("-") else f"{syllable} " if syllable.isascii() else syllable
-        written.append(NOTES[note["midi"]] + _held(end - max(start, reached)) + spelled)
-        reached = max(end, reached)
+        written.append(NOTES[note["midi"]] + _held(length) + spelled)
+        reached += length
     return "".join(written)
 
 
 def _held(frames: int) -> str:
     """A number of frames in hold tokens: one, or several for what is longer than the longest."""
-    longest, rest = divmod(max(1, frames), LONGEST_HOLD)
+    longest, rest = divmod(frames, LONGEST_HOLD)
     return HOLDS[LONGEST_HOLD] * longest + (HOLDS[rest] if rest else "")
