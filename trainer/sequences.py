@@ -127,11 +127,16 @@ def melody(score: Mapping[str, Any], frame_rate: float) -> str:
             written.append(REST + _held(start - reached))
             reached = start
         length = max(1, end - reached)
-        syllable = note["syllable"] or ""
-        spelled = syllable[:-1] if syllable.endswith("-") else f"{syllable} " if syllable.isascii() else syllable
-        written.append(NOTES[note["midi"]] + _held(length) + spelled)
+        written.append(NOTES[note["midi"]] + _held(length) + _spelled(note["syllable"] or ""))
         reached += length
     return "".join(written)
+
+
+def _spelled(syllable: str) -> str:
+    """A syllable in running text: a space ends an English word, whose notes may go on (a slur has no syllable)."""
+    if not syllable or not syllable.isascii():
+        return syllable
+    return syllable[:-1] if syllable.endswith("-") else f"{syllable} "
 
 
 def _held(frames: int) -> str:
