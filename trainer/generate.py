@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache
 
-from schemas.tokens import AUDIO_STEPS, FIRST_TEXT_STEPS, Modality, interleave, well_formed
+from schemas.tokens import AUDIO_STEPS, FIRST_TEXT_STEPS, TEXT_STEPS, Modality, well_formed
 from trainer.model import SpokenModel
 from trainer.sequences import NO_CODE, Sequence
 
@@ -63,15 +63,15 @@ class Generator:
         audio: bool = True,
     ) -> Reply:
         """The reply to a prompt, which ends with the head of the assistant's message. With `text` it says just that:
-        its tokens take their places of the interleaving, and audio goes on until the model ends it. Without `audio`,
-        only text may be chosen. Stops after MAX_POSITIONS, `ended` then being false.
+        its tokens take their places of the interleaving, `lead` of them before the first audio; audio goes on until
+        the model ends it, which it may not do where text would be left over. Without `audio`, only text may be chosen.
+        Stops after MAX_POSITIONS, `ended` then being false.
         """
         draw = torch.Generator().manual_seed(self.decoding.seed)
-        places = [] if text is None else _places(len(text), lead)
         cache, reply = DynamicCache(config=self.model.config.backbone), Reply()
         hidden = self._read(torch.from_numpy(prompt.ids), cache, prompt.speaker)
         while len(reply.modalities) < MAX_POSITIONS:
-            first = self._first(hidden, reply, text, places, audio, draw)
+            first = self._first(hidden, reply, text, lead, audio, draw)
             if first == self.end:
                 reply.ended = True
                 break
@@ -111,7 +111,7 @@ class Generator:
         hidden: Tensor,
         reply: Reply,
         text: Listed[int] | None,
-        places: Listed[Modality],
+        lead: int,
         audio: bool,
         draw: torch.Generator,
     ) -> int:
@@ -121,25 +121,44 @@ class Generator:
         if not audio:
             logits[codes.start :] = -torch.inf
         elif text is not None:
-            wanted = self._wanted(reply, places)
+            wanted = self._wanted(reply, len(text), lead)
             if wanted == "text":
                 return text[len(reply.tokens)]
             if wanted == "end":
                 return self.end
-            logits[: codes.start] = -torch.inf
+            self._only_audio(logits, reply, len(text))
         self._shape(logits, codes.start, reply, 0)
         for step in reply.steps[-REPETITION_WINDOW:]:
             penalty = self.decoding.repetition_penalty
             logits[step[0]] = logits[step[0]] / penalty if logits[step[0]] > 0 else logits[step[0]] * penalty
         return self._choose(logits, self.decoding.text_temperature, draw)
 
-    def _wanted(self, reply: Reply, places: Listed[Modality]) -> str:
+    def _wanted(self, reply: Reply, num_text: int, lead: int) -> str:
         """What comes next of a given text: `text`, `audio`, or `end` once the audio has run out."""
-        ended = self._end_of_codes(reply)
-        if ended is not None and len(reply.steps) >= ended + self.layout.num_codebooks - 1:
-            return "end"
-        position = len(reply.modalities)
-        return places[position] if position < len(places) else "audio"
+        num_steps, frames = len(reply.steps), self._end_of_codes(reply)
+        total = None if frames is None else frames + self.layout.num_codebooks - 1
+        if len(reply.tokens) == num_text:
+            return "end" if num_steps == total else "audio"
+        run = 0  # of text tokens since the last audio step
+        while run < len(reply.modalities) and reply.modalities[-1 - run] == "text":
+            run += 1
+        if run == (TEXT_STEPS if num_steps else lead):
+            last = total is not None and total - num_steps <= AUDIO_STEPS
+            return "text" if last else "audio"
+        return "text" if run or num_steps % AUDIO_STEPS == 0 else "audio"
+
+    def _only_audio(self, logits: Tensor, reply: Reply, num_text: int) -> None:
+        """Forbid text, and to end the audio in the chunk that is its last while text is left: that must go before the
+        last chunk. A single codebook has no pads, so its audio ends where the message does.
+        """
+        codes, num_steps, rest = self.layout.codebook(0), len(reply.steps), self.layout.num_codebooks - 1
+        end = logits[self.end].clone()
+        logits[: codes.start] = -torch.inf
+        if len(reply.tokens) == num_text:
+            if not rest and num_steps:
+                logits[self.end] = end
+        elif num_steps // AUDIO_STEPS == (num_steps + rest - 1) // AUDIO_STEPS:
+            logits[codes.start + self.layout.cardinality] = -torch.inf
 
     def _step(self, first: int, hidden: Tensor, reply: Reply, draw: torch.Generator) -> list[int]:
         """All codes of an audio step, as the delay allows."""
@@ -163,7 +182,7 @@ class Generator:
             logits[start:] = -torch.inf
             if forced is not None:
                 logits[first_pad + pad] = forced
-        elif codebook > 0 or index == 0:
+        elif codebook > 0 or index == 0 or layout.num_codebooks == 1:
             logits[first_pad:] = -torch.inf
         else:
             logits[first_pad + 1 :] = -torch.inf
@@ -182,9 +201,3 @@ class Generator:
         values, places = logits.topk(min(self.decoding.top_k, len(logits)))
         chosen = torch.multinomial(torch.softmax(values / temperature, -1).cpu(), 1, generator=draw)
         return int(places[int(chosen)])
-
-
-def _places(num_text: int, lead: int) -> list[Modality]:
-    """Modalities of the positions of a text of so many tokens, up to the first audio after its last one."""
-    laid = interleave(num_text, AUDIO_STEPS * (num_text + 1), lead)
-    return [modality for modality, count in laid[:-1] for _ in range(count)]

@@ -1,4 +1,5 @@
-"""Samples as positions: the worked examples of the original's dataset code token for token, what is learned, melodies."""
+"""Samples as positions: the worked examples of the original's dataset code token for token, what is learned,
+melodies."""
 
 from itertools import groupby
 

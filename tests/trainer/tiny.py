@@ -108,9 +108,9 @@ def write_corpus(folder: Path, splits: Mapping[str, Sequence[Any]], num_codebook
     for split, rows in splits.items():
         for shard in range(shards):
             table = pa.Table.from_pylist(list(rows[shard::shards]), schema=schema)
-            with pa.OSFile(str(folder / "dialogues" / f"{split}-{shard:05d}.arrow"), "wb") as sink:
-                with pa.ipc.new_stream(sink, schema) as writer:
-                    writer.write_table(table)
+            path = str(folder / "dialogues" / f"{split}-{shard:05d}.arrow")
+            with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+                writer.write_table(table)
     files = "".join(f"  - split: {split}\n    path: dialogues/{split}-*.arrow\n" for split in splits)
     (folder / "README.md").write_text(f"{CARD}{files}---\n", "utf-8")
     return str(folder)
