@@ -63,9 +63,10 @@ class Generator:
         audio: bool = True,
     ) -> Reply:
         """The reply to a prompt, which ends with the head of the assistant's message. With `text` it says just that:
-        its tokens take their places of the interleaving, `lead` of them before the first audio; audio goes on until
-        the model ends it, which it may not do where text would be left over. Without `audio`, only text may be chosen.
-        Stops after MAX_POSITIONS, `ended` then being false.
+        its tokens take their places of the interleaving, `lead` of them before the first audio; which chunk of them
+        is the last, with all that is left, the model says; audio goes on until the model ends it, which it may not do
+        where text would be left over. Without `audio`, only text may be chosen. Stops after MAX_POSITIONS, `ended`
+        then being false.
         """
         draw = torch.Generator().manual_seed(self.decoding.seed)
         cache, reply = DynamicCache(config=self.model.config.backbone), Reply()
@@ -121,7 +122,7 @@ class Generator:
         if not audio:
             logits[codes.start :] = -torch.inf
         elif text is not None:
-            wanted = self._wanted(reply, len(text), lead)
+            wanted = self._wanted(logits, reply, len(text), lead)
             if wanted == "text":
                 return text[len(reply.tokens)]
             if wanted == "end":
@@ -133,7 +134,7 @@ class Generator:
             logits[step[0]] = logits[step[0]] / penalty if logits[step[0]] > 0 else logits[step[0]] * penalty
         return self._choose(logits, self.decoding.text_temperature, draw)
 
-    def _wanted(self, reply: Reply, num_text: int, lead: int) -> str:
+    def _wanted(self, logits: Tensor, reply: Reply, num_text: int, lead: int) -> str:
         """What comes next of a given text: `text`, `audio`, or `end` once the audio has run out."""
         num_steps, frames = len(reply.steps), self._end_of_codes(reply)
         total = None if frames is None else frames + self.layout.num_codebooks - 1
@@ -143,9 +144,17 @@ class Generator:
         while run < len(reply.modalities) and reply.modalities[-1 - run] == "text":
             run += 1
         if run == (TEXT_STEPS if num_steps else lead):
-            last = total is not None and total - num_steps <= AUDIO_STEPS
+            last = self._text_goes_on(logits, num_steps) if total is None else total - num_steps <= AUDIO_STEPS
             return "text" if last else "audio"
         return "text" if run or num_steps % AUDIO_STEPS == 0 else "audio"
+
+    def _text_goes_on(self, logits: Tensor, num_steps: int) -> bool:
+        """Whether the model finds a text token likelier than an audio step where a chunk of text is full: then the
+        chunk is the last, and the audio, whose end is yet to come, fits into one chunk."""
+        if max(num_steps, 1) + self.layout.num_codebooks - 1 > num_steps + AUDIO_STEPS:
+            return False
+        start = self.layout.codebook(0).start
+        return bool(logits[:start].logsumexp(0) > logits[start:].logsumexp(0))
 
     def _only_audio(self, logits: Tensor, reply: Reply, num_text: int) -> None:
         """Forbid text, and to end the audio in the chunk that is its last while text is left: that must go before the

@@ -127,7 +127,7 @@ def test_decoding_with_a_cache_takes_what_is_likeliest_over_the_whole_sequence(
         sounds = {layout.codebook(0).start + entry for entry in allowed(layout, said[:place], 0)}
         if given is None:
             assert position[0] == max([*range(layout.text_size), *sounds], key=first.tolist().__getitem__)
-        elif kind == "audio" and place >= 16:  # all text is said: nothing but the delay decides
+        elif kind == "audio" and place >= 24:  # all text is said: nothing but the delay decides
             assert position[0] == max(sounds, key=first.tolist().__getitem__)
         if kind == "audio":
             for codebook in range(1, num_codebooks):
@@ -148,14 +148,17 @@ def test_whatever_the_weights_say_the_delay_is_sound(letters: Any, num_codebooks
         assert_sound(reply, made.model.layout)
         frames += len(reply.steps)
         if reply.ended and given is not None:
-            assert reply.well_formed
+            assert reply.tokens == made.text(given)
             codes = Generator(made.model, made.end).codes(reply)
             assert made.model.layout.steps(codes).tolist() == reply.steps
     assert frames > 20
 
 
 @pytest.mark.parametrize("num_codebooks", CODEBOOKS)
-def test_given_text_comes_out_exactly(letters: Any, num_codebooks: int) -> None:
+def test_given_text_comes_out_exactly_and_where_it_belongs(
+    letters: Any, num_codebooks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Generator, "_text_goes_on", lambda *_: False)
     ended = 0
     for seed, words in enumerate(["", "abcde", "twenty-three of letters"] * 2):
         made = world(letters, num_codebooks, seed, spread=0.1)
@@ -169,32 +172,43 @@ def test_given_text_comes_out_exactly(letters: Any, num_codebooks: int) -> None:
 
 
 class Scripted(SpokenModel):
-    """At its n-th audio step script[n] is by far the likeliest of the first stream, and a code comes second."""
+    """At its n-th audio step script[n] is by far the likeliest of the first stream, the last of it from then on, and a
+    code comes second. After `goes_on_at` audio steps, text is likelier yet where it may be said."""
 
     script: list[int]
+    spoken: int
+    goes_on_at: int | None
 
     def first_logits(self, hidden: torch.Tensor) -> torch.Tensor:
         logits = torch.zeros(self.layout.first_stream.stop)
         logits[self.layout.codebook(0).start + 5] = 1.0
-        logits[self.script[0]] = 9.0
+        logits[self.script[min(self.spoken, len(self.script) - 1)]] = 9.0
+        if self.spoken == self.goes_on_at:
+            logits[5] = 99.0
         return logits
 
     def code_logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        self.script.pop(0)
+        self.spoken += 1
         return super().code_logits(hidden)
 
 
 def scripted(letters: Any, script: list[int], num_codebooks: int = 8) -> World:
     made = world(letters, num_codebooks)
     made.model.__class__ = Scripted
-    made.model.script = script
+    made.model.script, made.model.spoken, made.model.goes_on_at = script, 0, None
     return made
+
+
+def end_of_audio(letters: Any, layout: TokenLayout) -> int:
+    """What ends the audio: the first pad, or the message where there are no pads."""
+    end: int = letters.convert_tokens_to_ids(IM_END)
+    return end if layout.num_codebooks == 1 else layout.codebook(0).start + layout.cardinality
 
 
 @pytest.mark.parametrize("frames", range(1, 18))
 def test_audio_shorter_than_its_text_still_lets_all_of_it_out(letters: Any, frames: int) -> None:
     pad = TokenLayout(len(letters), 8, 32).codebook(0).start + 32
-    made = scripted(letters, [pad - 1] * frames + [pad] * 99)
+    made = scripted(letters, [pad - 1] * frames + [pad])
     text = "a text of thirty letters, say."
     reply = made.reply(GREEDY, text)
     assert reply.ended
@@ -202,6 +216,31 @@ def test_audio_shorter_than_its_text_still_lets_all_of_it_out(letters: Any, fram
     assert reply.well_formed
     # the end may wait until the rest of the text can go before it: two steps of each eight are too late for that
     assert len(reply.steps) - 7 - frames in (0, 1, 2)
+
+
+@pytest.mark.parametrize(("num_codebooks", "steps"), [(1, 8), (4, 11), (8, 15), (9, 16)])
+def test_all_the_text_goes_before_the_last_audio_where_the_model_says_so(
+    letters: Any, num_codebooks: int, steps: int
+) -> None:
+    layout = TokenLayout(len(letters), num_codebooks, 32)
+    frames, code = steps - num_codebooks + 1, layout.codebook(0).start
+    made = scripted(letters, [code + 3] * frames + [end_of_audio(letters, layout)], num_codebooks)
+    made.model.goes_on_at = 8 if steps > 8 else 0
+    text = "a text of thirty letters, say."
+    reply = made.reply(GREEDY, text)
+    laid = [kind for kind, count in interleave(31, steps) for _ in range(count)]
+    assert reply.modalities == laid
+    assert reply.tokens == made.text(text)
+    assert reply.ended
+
+
+def test_so_many_codebooks_that_their_end_is_known_before_the_last_chunk(letters: Any) -> None:
+    made = scripted(letters, [TokenLayout(len(letters), 10, 32).codebook(0).start] * 99, num_codebooks=10)
+    made.model.goes_on_at = 8
+    reply = made.reply(GREEDY, "a text of thirty letters, say.")
+    assert (
+        reply.modalities[:27] == ["text"] + ["audio"] * 8 + ["text"] * 4 + ["audio"] * 8 + ["text"] * 4 + ["audio"] * 2
+    )
 
 
 def test_one_codebook_has_no_pads_and_ends_with_the_message(letters: Any) -> None:
