@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers.trainer_utils import get_last_checkpoint
 
 from schemas.errors import RecipeError
 from schemas.tokens import TokenLayout
@@ -66,13 +67,9 @@ class Plan:
 def train(plan: Plan) -> dict[str, Any]:
     """Train, and save model, tokenizer and voices to `plan.out`; the training record, which is also in training.json.
 
-    Raises RecipeError for a corpus, size or stage that is not one.
+    Raises RecipeError for a corpus, size or stage that is not one, and where there is nothing to resume.
     """
-    if plan.stage not in STAGES:
-        raise RecipeError(f"--stage {plan.stage}: there is no such stage; use one of: {', '.join(STAGES)}.")
-    for task in plan.weights:
-        if task not in TASKS:
-            raise RecipeError(f"--weights {task}: there is no such task; use one of: {', '.join(TASKS)}.")
+    check(plan)
     set_seed(plan.seed)
     stage = STAGES[plan.stage]
     model, tokenizer = start(plan)
@@ -101,6 +98,17 @@ def train(plan: Plan) -> dict[str, Any]:
     }
     (plan.out / "training.json").write_text(json.dumps(record, indent=1), "utf-8")
     return record
+
+
+def check(plan: Plan) -> None:
+    """Raises RecipeError for a stage or task that is not one, and where there is nothing to resume."""
+    if plan.stage not in STAGES:
+        raise RecipeError(f"--stage {plan.stage}: there is no such stage; use one of: {', '.join(STAGES)}.")
+    for task in plan.weights:
+        if task not in TASKS:
+            raise RecipeError(f"--weights {task}: there is no such task; use one of: {', '.join(TASKS)}.")
+    if plan.resume and not (plan.out.is_dir() and get_last_checkpoint(str(plan.out))):
+        raise RecipeError(f"--resume: there is no checkpoint in {plan.out}: train without it first.")
 
 
 def arguments(plan: Plan, stage: Stage) -> TrainingArguments:

@@ -215,8 +215,14 @@ def test_a_model_of_ours_is_begun_with_as_it_is(plan: Plan) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"revision": "other"}, r"was trained on codes of fake \(revision fake-1\), the corpus has those of fake \(oth"),
-        ({"name": "xy"}, r"was trained on codes of fake \(name fake\), the corpus has those of xy \(xy\): train on a c"),
+        (
+            {"revision": "other"},
+            r"was trained on codes of fake \(revision fake-1\), the corpus has those of fake \(oth",
+        ),
+        (
+            {"name": "xy"},
+            r"was trained on codes of fake \(name fake\), the corpus has those of xy \(xy\): train on a c",
+        ),
         ({"cardinality": 64}, r"fake \(cardinality 32\), the corpus has those of fake \(64\)"),
     ],
 )
