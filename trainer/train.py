@@ -167,7 +167,8 @@ def from_qwen3(
     from transformers import Qwen3ForCausalLM
 
     language_model = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    backbone = language_model.config.to_dict() | {"use_cache": False}
+    own_embeddings = {"vocab_size": 1, "pad_token_id": None}  # the backbone's stay unused: see `SpokenModel.embed`
+    backbone = language_model.config.to_dict() | {"use_cache": False} | own_embeddings
     config = SpokenConfig(
         backbone,
         layout.text_size,
@@ -178,7 +179,8 @@ def from_qwen3(
         tie_word_embeddings=language_model.config.tie_word_embeddings,
     )
     model = SpokenModel(config)
-    model.backbone.load_state_dict(language_model.model.state_dict(), strict=True)
+    unused = {"embed_tokens.weight": model.backbone.embed_tokens.weight}
+    model.backbone.load_state_dict(language_model.model.state_dict() | unused, strict=True)
     sides = [(model.embeddings.weight, language_model.model.embed_tokens.weight)]
     if not config.tie_word_embeddings:
         sides.append((model.head.weight, language_model.lm_head.weight))

@@ -181,6 +181,7 @@ def test_a_qwen3_checkpoint_gives_backbone_and_text_rows(plan: Plan, checkpoint:
     drawn = model.embeddings.weight[text:]
     assert drawn.std().item() == pytest.approx(rows.std().item(), rel=0.1)
     assert not torch.equal(drawn[:36], rows[text:])
+    assert len(model.backbone.embed_tokens.weight) == 1  # ours are the only ones
 
 
 def test_a_qwen3_checkpoint_with_a_head_of_its_own(plan: Plan, checkpoint: Path) -> None:
