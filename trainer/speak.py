@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from schemas.errors import RecipeError
 from schemas.recipe import BackendChoice
-from schemas.score import Score
+from schemas.score import Score, Song
 from schemas.take import Samples
 from schemas.tokens import END_OF_CONV, FIRST_TEXT_STEPS, IM_END, SPECIALS
 from stages.backends.protocols import AudioCodec
@@ -180,14 +180,14 @@ def speak(
 
 
 def song_for(name: str, voices: Voices) -> tuple[Score, Known]:
-    """A song of the songbook in a key of the first singer whose voice is wide enough. Raises RecipeError for an unknown
-    one."""
+    """A song of the songbook, by its file's name, in a key of the first singer whose voice is wide enough. Raises
+    RecipeError for an unknown one."""
     from schemas.script import LANGUAGES
     from schemas.seeds import generator
     from stages.backends.song_variants import for_singer
     from stages.backends.songbook import load_songbook
 
-    books = {language: load_songbook(language) for language in LANGUAGES}
+    books = {language: _by_file(load_songbook(language), language) for language in LANGUAGES}
     for language, book in books.items():
         if name in book:
             singers = [known for known in voices.known if known.language == language]
@@ -201,3 +201,8 @@ def song_for(name: str, voices: Voices) -> tuple[Score, Known]:
             raise RecipeError(f"--song {name}: no voice of the model is wide enough for it.")
     known_names = ", ".join(sorted(name for book in books.values() for name in book))
     raise RecipeError(f"--song {name}: there is no such song; the songbook has: {known_names}.")
+
+
+def _by_file(book: Mapping[str, Song], language: str) -> dict[str, Song]:
+    """A songbook by the names of its files."""
+    return {song_id.removeprefix(f"book-{language}-"): song for song_id, song in book.items()}
