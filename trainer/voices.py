@@ -75,6 +75,8 @@ class Voices:
             if known.name.casefold() == wanted.casefold():
                 return known
         characters = [known for known in self.known if known.kind == "roleplay"]
+        if not characters:
+            raise RecipeError(f"--role '{wanted}': the model was trained on no role-play; train it on some.")
         texts = [f"{known.name} {known.description}" for known in characters]
         found = process.extractOne(wanted, texts, scorer=fuzz.token_set_ratio, score_cutoff=CLOSE_ENOUGH)
         if found is None:
