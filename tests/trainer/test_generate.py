@@ -41,9 +41,9 @@ class World:
     def text(self, words: str) -> list[int]:
         return [*self.maker.text_tokens(words), self.maker.tokenizer.convert_tokens_to_ids(END_OF_CONV)]
 
-    def reply(self, decoding: Decoding, text: str | None = None, audio: bool = True) -> Reply:
+    def reply(self, decoding: Decoding, text: str | None = None, audio: bool = True, lead: int = 1) -> Reply:
         given = None if text is None else self.text(text)
-        return Generator(self.model, self.end, decoding).reply(self.prompt(), given, audio)
+        return Generator(self.model, self.end, decoding).reply(self.prompt(), given, lead, audio)
 
 
 def world(letters: Any, num_codebooks: int = 4, seed: int = 0, spread: float = 0.3) -> World:
@@ -155,17 +155,18 @@ def test_whatever_the_weights_say_the_delay_is_sound(letters: Any, num_codebooks
 
 
 @pytest.mark.parametrize("num_codebooks", CODEBOOKS)
+@pytest.mark.parametrize("lead", [1, 10])
 def test_given_text_comes_out_exactly_and_where_it_belongs(
-    letters: Any, num_codebooks: int, monkeypatch: pytest.MonkeyPatch
+    letters: Any, num_codebooks: int, lead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Generator, "_text_goes_on", lambda *_: False)
     ended = 0
     for seed, words in enumerate(["", "abcde", "twenty-three of letters"] * 2):
         made = world(letters, num_codebooks, seed, spread=0.1)
-        reply = made.reply(Decoding(1.0, 1.0, top_k=400, repetition_penalty=1.0, seed=seed), words)
+        reply = made.reply(Decoding(1.0, 1.0, top_k=400, repetition_penalty=1.0, seed=seed), words, lead=lead)
         text = made.text(words)
         assert reply.tokens == text
-        laid = [kind for kind, count in interleave(len(text), len(reply.steps)) for _ in range(count)]
+        laid = [kind for kind, count in interleave(len(text), len(reply.steps), lead) for _ in range(count)]
         assert reply.modalities == laid
         ended += reply.ended
     assert ended
@@ -289,7 +290,7 @@ def test_the_last_five_codes_are_less_likely(letters: Any, penalty: float, says:
     logits[start + 5], logits[start + 7], logits[start + 8] = 3.0, 4.0, -1.0
     said = [[start + code] * 4 for code in (5, 7, 1, 1, 1, 1)]  # 5 is longer ago than five steps
     made.model.first_logits = lambda hidden: logits.clone()
-    assert generator._first(torch.zeros(32), Reply(steps=said), None, True, torch.Generator()) == start + says
+    assert generator._first(torch.zeros(32), Reply(steps=said), None, 1, True, torch.Generator()) == start + says
 
 
 @pytest.mark.parametrize(

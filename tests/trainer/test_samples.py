@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from tests.trainer.tiny import dialogues, drawn_codes, person, row, score, song, turn
-from trainer.samples import CHAT_SYSTEM, TASKS, VOICE_LINE, Message, Sample, samples
+from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, TASKS, VOICE_LINE, Message, Sample, samples
 
 VOICES = {role: np.array(person(f"d-{role}")["speaker_vector"], np.float32) for role in ("user", "assistant")}
 
 
 def plain(message: Message) -> tuple[object, ...]:
     codes = None if message.codes is None else (message.codes.dtype, message.codes.tolist())
-    return message.role, message.text, codes, message.score
+    return message.role, message.text, codes, message.score, message.lead
 
 
 def same(found: Sample, wanted: Sample) -> bool:
@@ -23,7 +23,7 @@ def same(found: Sample, wanted: Sample) -> bool:
 def test_a_conversation_teaches_to_answer_and_each_turn_to_read_to_speak_and_to_write_down() -> None:
     made = list(samples(row("d", [turn("u", "user", "hi"), turn("a", "assistant", "hello")])))
     hi, hello = drawn_codes(6, "u"), drawn_codes(6, "a")
-    system = Message("system", CHAT_SYSTEM)
+    system, reads = Message("system", CHAT_SYSTEM), Message("system", READING_SYSTEM)
     wanted = [
         Sample(
             "d",
@@ -31,7 +31,7 @@ def test_a_conversation_teaches_to_answer_and_each_turn_to_read_to_speak_and_to_
             (system, Message("user", "", hi), Message("assistant", "hello", hello)),
             VOICES["assistant"],
         ),
-        Sample("u-reading", "reading", (system, Message("assistant", "hi", hi)), VOICES["user"]),
+        Sample("u-reading", "reading", (reads, Message("assistant", "hi", hi, lead=10)), VOICES["user"]),
         Sample(
             "u-tts",
             "tts",
@@ -45,7 +45,7 @@ def test_a_conversation_teaches_to_answer_and_each_turn_to_read_to_speak_and_to_
         Sample(
             "u-asr", "asr", (Message("user", "Convert the speech to text.\n", hi), Message("assistant", "hi")), None
         ),
-        Sample("a-reading", "reading", (system, Message("assistant", "hello", hello)), VOICES["assistant"]),
+        Sample("a-reading", "reading", (reads, Message("assistant", "hello", hello, lead=10)), VOICES["assistant"]),
         Sample(
             "a-tts",
             "tts",

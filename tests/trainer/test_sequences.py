@@ -78,6 +78,13 @@ def test_twenty_six_text_tokens_and_three_frames(original: SequenceMaker) -> Non
     assert [name for name in names[-len(reply) :] if not name.startswith("A")] == [*text, END_OF_CONV, IM_END, "\n"]
 
 
+def test_a_text_that_leads_by_five(original: SequenceMaker) -> None:
+    message = Message("assistant", "abcdefghij", drawn_codes(30, "thirty", BIG), lead=5)
+    sequence = original.sequence(Sample("one", "reading", (message,)))
+    reply = sequence.ids[sequence.learned][:-2, 0]
+    assert runs([original.layout.is_audio(token) for token in reply.tolist()]) == "t5 A8 t4 A8 t2 A21"
+
+
 @pytest.mark.parametrize(("num_codebooks", "cardinality"), [(1, 64), (4, 2048), (9, 64)])
 def test_other_numbers_and_sizes_of_codebooks(
     letters: PreTrainedTokenizerBase, num_codebooks: int, cardinality: int
