@@ -17,6 +17,7 @@ ALL = (
     "speaker",
     "roleplay",
     "codec",
+    "trainer",
 )
 
 
