@@ -1,6 +1,7 @@
 """The trainer's part of the command line: train, speak, evaluate."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,11 @@ def _weights(text: str) -> dict[str, float]:
     for entry in filter(None, text.split(",")):
         task, _, number = entry.partition("=")
         try:
-            weights[task.strip()] = float(number)
+            weights[task.strip()] = weight = float(number)
         except ValueError:
-            raise RecipeError(f"--weights {entry}: write task=number, as in tts=2,asr=0.5.") from None
+            weight = -1.0
+        if not 0 <= weight < math.inf:
+            raise RecipeError(f"--weights {entry}: write task=number, as in tts=2,asr=0.5.")
     return weights
 
 

@@ -14,6 +14,7 @@ from datasets import load_dataset
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from schemas.errors import RecipeError
 from schemas.tokens import SPEAKER
 from trainer.model import IGNORED
 from trainer.samples import TASKS, samples
@@ -45,7 +46,7 @@ class PackedRows(IterableDataset):
     """Rows of at most `positions` positions, for ever: one epoch after the other, each in another order.
 
     `weights` says how often an epoch has a sample of a task: 2 twice, 0.5 every other one. Samples longer than a row
-    are counted and named in `left_out`, for the epoch that runs.
+    are counted and named in `left_out`, for the epoch that runs. Raises RecipeError where all of them are.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class PackedRows(IterableDataset):
                 rows += 1
                 yield collate(packed, self.maker)
             if not rows:
-                raise ValueError(
+                raise RecipeError(
                     f"the split '{self.split}' of {self.corpus} has no sample of at most {self.positions} "
                     "positions: train on another corpus, or with more positions."
                 )

@@ -140,8 +140,11 @@ class Speaker:
 
 
 def write_wav(path: str | Path, spoken: Spoken) -> None:
-    """16-bit WAV."""
-    soundfile.write(path, spoken.samples, spoken.rate_hz, subtype="PCM_16")
+    """16-bit WAV. Raises RecipeError where it cannot be written."""
+    try:
+        soundfile.write(path, spoken.samples, spoken.rate_hz, subtype="PCM_16")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise RecipeError(f"{path}: cannot be written ({error}): give a file in a folder that is there.") from error
 
 
 def decoding_of(temperature: float, seed: int) -> Decoding:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from schemas.errors import RecipeError
 from schemas.tokens import SPEAKER, TokenLayout
 from tests.trainer.tiny import dialogues, write_corpus
 from trainer.model import IGNORED
@@ -165,7 +166,7 @@ def test_samples_longer_than_a_row_are_counted_and_named(corpus: str, maker: Seq
 
 
 def test_a_split_without_any_sample_short_enough(corpus: str, maker: SequenceMaker) -> None:
-    with pytest.raises(ValueError, match=r"the split 'train' of .*corpus has no sample of at most 5 positions: train"):
+    with pytest.raises(RecipeError, match=r"the split 'train' of .*corpus has no sample of at most 5 positions: train"):
         next(iter(PackedRows(corpus, "train", maker, 5, seed=3)))
 
 
