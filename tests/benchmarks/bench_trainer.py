@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -171,7 +172,11 @@ def main(arguments: tuple[str, ...] = ("speed", "heart")) -> None:
         report_speed()
     if "heart" in arguments:
         corpora = [argument for argument in arguments if argument not in ("speed", "heart")]
-        report_heart(corpora[0] if corpora else os.environ.get("TROUPE_BENCH_CORPUS", "corpus"))
+        corpus = corpora[0] if corpora else os.environ.get("TROUPE_BENCH_CORPUS", "corpus")
+        if (Path(corpus) / "dialogues").is_dir():
+            report_heart(corpus)
+        else:
+            print(f"{corpus}: there is no corpus here to learn by heart; name one, or build it with `make demo`")
 
 
 if __name__ == "__main__":
