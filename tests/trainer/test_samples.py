@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.tiny import dialogues, drawn_codes, person, row, score, song, turn
-from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, TASKS, VOICE_LINE, Message, Sample, samples
+from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, TASKS, Message, Sample, samples
 
 VOICES = {role: np.array(person(f"d-{role}")["speaker_vector"], np.float32) for role in ("user", "assistant")}
 
@@ -20,48 +20,27 @@ def same(found: Sample, wanted: Sample) -> bool:
     return found.speaker.dtype == np.float32 and np.array_equal(found.speaker, wanted.speaker)
 
 
+def taught(name: str, text: str, speaker: np.ndarray) -> list[Sample]:
+    """What a plain turn teaches: to read it, to speak it, to write it down."""
+    codes = drawn_codes(6, name)
+    reads = (Message("system", READING_SYSTEM), Message("assistant", text, codes, lead=10))
+    asked = Message("user", f"Convert the text to speech.\n{text}")
+    speaks = (Message("system", "Your Voice Embedding: <|speaker|>."), asked, Message("assistant", "", codes))
+    writes = (Message("user", "Convert the speech to text.\n", codes), Message("assistant", text))
+    return [
+        Sample(f"{name}-reading", "reading", reads, speaker),
+        Sample(f"{name}-tts", "tts", speaks, speaker),
+        Sample(f"{name}-asr", "asr", writes, None),
+    ]
+
+
 def test_a_conversation_teaches_to_answer_and_each_turn_to_read_to_speak_and_to_write_down() -> None:
     made = list(samples(row("d", [turn("u", "user", "hi"), turn("a", "assistant", "hello")])))
-    hi, hello = drawn_codes(6, "u"), drawn_codes(6, "a")
-    system, reads = Message("system", CHAT_SYSTEM), Message("system", READING_SYSTEM)
+    heard, said = Message("user", "", drawn_codes(6, "u")), Message("assistant", "hello", drawn_codes(6, "a"))
     wanted = [
-        Sample(
-            "d",
-            "conversation",
-            (system, Message("user", "", hi), Message("assistant", "hello", hello)),
-            VOICES["assistant"],
-        ),
-        Sample("u-reading", "reading", (reads, Message("assistant", "hi", hi, lead=10)), VOICES["user"]),
-        Sample(
-            "u-tts",
-            "tts",
-            (
-                Message("system", "Your Voice Embedding: <|speaker|>."),
-                Message("user", "Convert the text to speech.\nhi"),
-                Message("assistant", "", hi),
-            ),
-            VOICES["user"],
-        ),
-        Sample(
-            "u-asr", "asr", (Message("user", "Convert the speech to text.\n", hi), Message("assistant", "hi")), None
-        ),
-        Sample("a-reading", "reading", (reads, Message("assistant", "hello", hello, lead=10)), VOICES["assistant"]),
-        Sample(
-            "a-tts",
-            "tts",
-            (
-                Message("system", VOICE_LINE),
-                Message("user", "Convert the text to speech.\nhello"),
-                Message("assistant", "", hello),
-            ),
-            VOICES["assistant"],
-        ),
-        Sample(
-            "a-asr",
-            "asr",
-            (Message("user", "Convert the speech to text.\n", hello), Message("assistant", "hello")),
-            None,
-        ),
+        Sample("d", "conversation", (Message("system", CHAT_SYSTEM), heard, said), VOICES["assistant"]),
+        *taught("u", "hi", VOICES["user"]),
+        *taught("a", "hello", VOICES["assistant"]),
     ]
     assert all(same(one, other) for one, other in zip(made, wanted, strict=True))
 
