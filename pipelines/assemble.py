@@ -126,7 +126,7 @@ def _rows(job: ShardJob, index: int, fetches: list[Any], schema: pa.Schema) -> p
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-MADE = ("dropped_tags", "surroundings", "score")
+MADE = ("dropped_tags", "surroundings", "phones", "score")
 
 
 def dialogue_row(script: Script, takes: pa.Table) -> dict[str, Any]:

@@ -60,6 +60,8 @@ _MADE = {
 }
 """What became of a turn's text and sound on the way."""
 
+_PHONES = {"phones": List({"label": _TEXT, "start_s": _SECONDS, "end_s": _SECONDS})}
+
 _MUSIC = {
     "score": {
         "tempo_bpm": Value("float64"),
@@ -125,9 +127,7 @@ def utterance_features(num_codebooks: int) -> Features:
             "native_rate_hz": _COUNT,
         }
         | _MADE
-        | {
-            "phones": List({"label": _TEXT, "start_s": _SECONDS, "end_s": _SECONDS}),
-        }
+        | _PHONES
         | _MUSIC
         | {
             "reference": _TEXT,
@@ -155,6 +155,7 @@ def dialogue_features(num_codebooks: int) -> Features:
             "turns": List(
                 _PERFORMANCE
                 | _MADE
+                | _PHONES
                 | {"score": _MUSIC["score"]}
                 | {"start_s": _SECONDS, "duration_s": _SECONDS, "codes": _codes(num_codebooks)}
             ),

@@ -136,12 +136,11 @@ def undelay(steps: Frames, cardinality: int) -> NDArray[np.uint16]:
     return np.where(codes < cardinality, codes, 0).astype(np.uint16)
 
 
-def interleave(num_text: int, num_steps: int, lead: int = FIRST_TEXT_STEPS) -> list[tuple[Modality, int]]:
+def interleave(num_text: int, num_steps: int) -> list[tuple[Modality, int]]:
     """The chunks of one turn: text 1, 4, 4, … and audio 8, 8, … by turns; there are as many of each as the shorter
     stream fills, and the rest of the longer one joins its last chunk. A stream that is empty leaves the other whole.
-    `lead` is the size of the first text chunk.
     """
-    text = _chunks(num_text, lead, TEXT_STEPS)
+    text = _chunks(num_text, FIRST_TEXT_STEPS, TEXT_STEPS)
     audio = _chunks(num_steps, AUDIO_STEPS, AUDIO_STEPS)
     if not audio:
         return [("text", num_text)] if text else []

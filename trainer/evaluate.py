@@ -23,12 +23,14 @@ from schemas.take import SAMPLE_RATE, Samples
 from stages.backends.protocols import Hearing
 from stages.backends.registry import load
 from stages.sung_pitch import expected, frame_measures, track_song
-from trainer.generate import Decoding, Reply
+from trainer.generate import Decoding
 from trainer.packing import collate, stream
-from trainer.samples import TASKS, Sample, asr, chat, reading, samples, tts
-from trainer.speak import Speaker
+from trainer.samples import TASKS, Sample, asr, chat, in_words, samples
+from trainer.speak import Speaker, Spoken
 
 Row = Mapping[str, Any]
+Say = Callable[["Line", "Line"], Spoken]
+"""Says the second line's text in the first one's voice."""
 Figures = dict[str, Any]
 
 
@@ -44,6 +46,11 @@ class Line:
         """The row's."""
         language: str = self.row["language"]
         return language
+
+    @property
+    def speaker(self) -> NDArray[np.float32]:
+        """The vector [D] of who says it."""
+        return np.asarray(self.row["characters"][self.turn["role"]]["speaker_vector"], np.float32)
 
     @property
     def codes(self) -> NDArray[np.uint16]:
@@ -64,8 +71,8 @@ def evaluate(
     return {
         "split": {"name": split, "dialogues": len(rows), "unseen sentences": len(plain), "unseen songs": len(sung)},
         "loss": judge.losses(rows[:count]),
-        "reading": judge.speech(plain, reading),
-        "tts": judge.speech(plain, tts),
+        "reading": judge.speech(plain, judge.read),
+        "tts": judge.speech(plain, judge.tts),
         "singing": judge.singing(sung),
         "asr": judge.recognition(plain),
         "replies": judge.replies(rows[:count]),
@@ -99,24 +106,35 @@ class Judge:
                 figures[task] = {"loss": _short(total), "streams": [_short(value) for value in streams]}
         return figures
 
-    def speech(self, lines: Sequence[Line], make: Callable[[Row, Any], Sample]) -> Figures:
+    def speech(self, lines: Sequence[Line], say: Say) -> Figures:
         """Phone error rate by language and speaker similarity of what is spoken, beside its controls."""
-        said = [self._speak(line, line, make) for line in lines]
-        shuffled = [self._speak(line, other, make) for line, other in _with_others(lines)]
+        said = [say(line, line) for line in lines]
+        shuffled = [say(line, other) for line, other in _with_others(lines)]
         return {
-            "model": self._heard(lines, [samples for samples, _ in said])
-            | {"ended": _share(reply.ended for _, reply in said)},
+            "model": self._heard(lines, [self._sound(spoken) for spoken in said])
+            | {"ended": _share(spoken.reply.ended for spoken in said)},
             "ceiling": self._heard(lines, [self._decoded(line.codes) for line in lines]),
-            "floor": self._heard(lines, [samples for samples, _ in shuffled]),
+            "floor": self._heard(lines, [self._sound(spoken) for spoken in shuffled]),
         }
 
     def singing(self, lines: Sequence[Line]) -> Figures:
         """Raw pitch accuracy against the score and phone error rate of what is sung, beside the controls."""
-        said = [self._speak(line, line, reading)[0] for line in lines]
-        shuffled = [self._speak(line, other, reading)[0] for line, other in _with_others(lines)]
-        decoded = [self._decoded(line.codes) for line in lines]
-        sides = {"model": said, "ceiling": decoded, "floor": shuffled}
+        sides = {
+            "model": [self._sound(self.read(line, line)) for line in lines],
+            "ceiling": [self._decoded(line.codes) for line in lines],
+            "floor": [self._sound(self.read(line, other)) for line, other in _with_others(lines)],
+        }
         return {name: self._sung(lines, side) for name, side in sides.items()}
+
+    def read(self, voice: Line, text: Line) -> Spoken:
+        """A line's text, or its score, in the voice of a line: the task `reading`."""
+        if text.turn["score"]:
+            return self.speaker.sing_column(text.turn["score"], voice.speaker)
+        return self.speaker.read_units(in_words(text.turn["spoken"], text.language), voice.speaker)
+
+    def tts(self, voice: Line, text: Line) -> Spoken:
+        """The same for the task `tts`."""
+        return self.speaker.tts(text.turn["text"], voice.speaker)
 
     def recognition(self, lines: Sequence[Line]) -> Figures:
         """Character error rate of what is written down, by language; the floor is the text of another line."""
@@ -141,7 +159,7 @@ class Judge:
             sample = _opening(row)
             reply = self.speaker.generator.reply(self._prompt(sample))
             formed.setdefault(row["kind"], []).append(reply.well_formed)
-            samples = self._samples(reply)
+            samples = self._sound(self.speaker.spoken(reply))
             others = [vector for name, vector in voices.get(row["language"], {}).items() if name != _who(row)]
             if row["kind"] == "roleplay" and len(samples) and others:
                 heard = self._vector(samples)
@@ -156,23 +174,14 @@ class Judge:
             "roles": len(first),
         }
 
-    def _speak(self, voice: Line, text: Line, make: Callable[[Row, Any], Sample]) -> tuple[Samples, Reply]:
-        """A line's text in a line's voice, as sound at 24 kHz."""
-        own = voice.row["characters"][voice.turn["role"]]["speaker_vector"]
-        sample = make(text.turn, np.asarray(own, np.float32))
-        message = sample.messages[-1]
-        tokens = self.speaker.reply_tokens(message.text, message.score)
-        reply = self.speaker.generator.reply(self._prompt(sample), tokens, message.lead)
-        return self._samples(reply), reply
+    def _sound(self, spoken: Spoken) -> Samples:
+        """At 24 kHz."""
+        return soxr.resample(spoken.samples, spoken.rate_hz, SAMPLE_RATE) if len(spoken.samples) else spoken.samples
 
     def _prompt(self, sample: Sample) -> Any:
         """Everything before the sample's last message, and the head of that."""
         before = Sample(sample.sample_id, sample.task, sample.messages[:-1], sample.speaker)
         return self.speaker.maker.prompt(before)
-
-    def _samples(self, reply: Reply) -> Samples:
-        codes = self.speaker.generator.codes(reply)
-        return self._decoded(codes) if len(codes) else np.zeros(0, np.int16)
 
     def _decoded(self, codes: NDArray[np.uint16]) -> Samples:
         codec = self.speaker.codec
@@ -186,7 +195,7 @@ class Judge:
         """Phone error rates, and similarity to the wanted voice where anything sounds."""
         hearings = self._hearings(lines, audio)
         similarities = [
-            float(self._vector(samples) @ np.asarray(_vector_of(line), np.float32))
+            float(self._vector(samples) @ line.speaker)
             for line, samples in zip(lines, audio, strict=True)
             if len(samples)
         ]
@@ -266,11 +275,6 @@ def _characters(rows: Iterable[Row]) -> dict[str, dict[str, NDArray[np.float32]]
 def _who(row: Row) -> str:
     name: str = row["characters"]["assistant"]["character_id"]
     return name
-
-
-def _vector_of(line: Line) -> Sequence[float]:
-    vector: Sequence[float] = line.row["characters"][line.turn["role"]]["speaker_vector"]
-    return vector
 
 
 def _phone_error_rates(lines: Sequence[Line], hearings: Sequence[Hearing]) -> Figures:

@@ -1,5 +1,6 @@
 """One reply of the model: prompt in, text and codes out, one position at a time with a key-value cache."""
 
+from collections.abc import Callable
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass, field
 
@@ -9,12 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache
 
-from schemas.tokens import AUDIO_STEPS, FIRST_TEXT_STEPS, TEXT_STEPS, Modality, well_formed
+from schemas.tokens import Modality, well_formed
 from trainer.model import SpokenModel
-from trainer.sequences import NO_CODE, Sequence
+from trainer.sequences import AHEAD, NO_CODE, Sequence
 
 REPETITION_WINDOW = 5
 MAX_POSITIONS = 2_000
+LONGEST_UNIT = 40
+"""Audio steps after which the next unit of a given text is due, whatever the model prefers."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +58,30 @@ class Generator:
         self.layout = model.layout
 
     @torch.inference_mode()
-    def reply(
-        self,
-        prompt: Sequence,
-        text: Listed[int] | None = None,
-        lead: int = FIRST_TEXT_STEPS,
-        audio: bool = True,
-    ) -> Reply:
-        """The reply to a prompt, which ends with the head of the assistant's message. With `text` it says just that:
-        its tokens take their places of the interleaving, `lead` of them before the first audio; which chunk of them
-        is the last, with all that is left, the model says; audio goes on until the model ends it, which it may not do
-        where text would be left over. Without `audio`, only text may be chosen. Stops after MAX_POSITIONS, `ended`
-        then being false.
+    def reply(self, prompt: Sequence, audio: bool = True) -> Reply:
+        """The model's own reply to a prompt, which ends with the head of the assistant's message. Without `audio`, only
+        text may be chosen. Stops after MAX_POSITIONS, `ended` then being false.
         """
+        return self._run(prompt, lambda logits, reply: self._own(logits, audio))
+
+    @torch.inference_mode()
+    def read(self, prompt: Sequence, units: Listed[Listed[int]], frames: Listed[int] | None = None) -> Reply:
+        """A reply that says the given units of text, all their tokens in order, and nothing else. Each comes AHEAD of
+        its frame, or without `frames` when the model prefers text to audio: it has said the one before. The audio goes
+        on until the model ends it. Stops after MAX_POSITIONS.
+        """
+        script = _Script(units, frames)
+        return self._run(prompt, lambda logits, reply: self._given(logits, reply, script))
+
+    def _run(self, prompt: Sequence, choose: Callable[[Tensor, Reply], int | None]) -> Reply:
+        """Decode a reply. `choose` may decide on a token, and otherwise forbids what it will not have."""
         draw = torch.Generator().manual_seed(self.decoding.seed)
         cache, reply = DynamicCache(config=self.model.config.backbone), Reply()
         hidden = self._read(torch.from_numpy(prompt.ids), cache, prompt.speaker)
         while len(reply.modalities) < MAX_POSITIONS:
-            first = self._first(hidden, reply, text, lead, audio, draw)
+            logits = self.model.first_logits(hidden).float()
+            chosen = choose(logits, reply)
+            first = self._first(logits, reply, draw) if chosen is None else chosen
             if first == self.end:
                 reply.ended = True
                 break
@@ -107,67 +116,37 @@ class Generator:
         hidden: Tensor = output.hidden[0, -1]
         return hidden
 
-    def _first(
-        self,
-        hidden: Tensor,
-        reply: Reply,
-        text: Listed[int] | None,
-        lead: int,
-        audio: bool,
-        draw: torch.Generator,
-    ) -> int:
-        """The next token of the joint stream."""
-        logits = self.model.first_logits(hidden).float()
-        codes = self.layout.codebook(0)
+    def _own(self, logits: Tensor, audio: bool) -> None:
+        """A reply of the model's own: anything, or text alone."""
         if not audio:
-            logits[codes.start :] = -torch.inf
-        elif text is not None:
-            wanted = self._wanted(logits, reply, len(text), lead)
-            if wanted == "text":
-                return text[len(reply.tokens)]
-            if wanted == "end":
-                return self.end
-            self._only_audio(logits, reply, len(text))
-        self._shape(logits, codes.start, reply, 0)
+            logits[self.layout.codebook(0).start :] = -torch.inf
+
+    def _given(self, logits: Tensor, reply: Reply, script: "_Script") -> int | None:
+        """The next token of a given text, if its time has come; else audio, whose end is the reply's once all is
+        said."""
+        codes, num_steps = self.layout.codebook(0), len(reply.steps)
+        prefers_text = bool(logits[: codes.start].logsumexp(0) > logits[codes.start :].logsumexp(0))
+        token = script.token(num_steps, prefers_text)
+        if token is not None:
+            return token
+        frames = self._end_of_codes(reply)
+        if frames is not None and num_steps == frames + self.layout.num_codebooks - 1:
+            return self.end
+        end = logits[self.end].clone()
+        logits[: codes.start] = -torch.inf
+        if script.left:
+            logits[codes.start + self.layout.cardinality :] = -torch.inf  # the audio may not end before the text
+        elif self.layout.num_codebooks == 1 and num_steps:  # one codebook has no pads: audio ends with the message
+            logits[self.end] = end
+        return None
+
+    def _first(self, logits: Tensor, reply: Reply, draw: torch.Generator) -> int:
+        """The next token of the joint stream."""
+        self._shape(logits, self.layout.codebook(0).start, reply, 0)
         for step in reply.steps[-REPETITION_WINDOW:]:
             penalty = self.decoding.repetition_penalty
             logits[step[0]] = logits[step[0]] / penalty if logits[step[0]] > 0 else logits[step[0]] * penalty
         return self._choose(logits, self.decoding.text_temperature, draw)
-
-    def _wanted(self, logits: Tensor, reply: Reply, num_text: int, lead: int) -> str:
-        """What comes next of a given text: `text`, `audio`, or `end` once the audio has run out."""
-        num_steps, frames = len(reply.steps), self._end_of_codes(reply)
-        total = None if frames is None else frames + self.layout.num_codebooks - 1
-        if len(reply.tokens) == num_text:
-            return "end" if num_steps == total else "audio"
-        run = 0  # of text tokens since the last audio step
-        while run < len(reply.modalities) and reply.modalities[-1 - run] == "text":
-            run += 1
-        if run == (TEXT_STEPS if num_steps else lead):
-            last = self._text_goes_on(logits, num_steps) if total is None else total - num_steps <= AUDIO_STEPS
-            return "text" if last else "audio"
-        return "text" if run or num_steps % AUDIO_STEPS == 0 else "audio"
-
-    def _text_goes_on(self, logits: Tensor, num_steps: int) -> bool:
-        """Whether the model finds a text token likelier than an audio step where a chunk of text is full: then the
-        chunk is the last, and the audio, whose end is yet to come, fits into one chunk."""
-        if max(num_steps, 1) + self.layout.num_codebooks - 1 > num_steps + AUDIO_STEPS:
-            return False
-        start = self.layout.codebook(0).start
-        return bool(logits[:start].logsumexp(0) > logits[start:].logsumexp(0))
-
-    def _only_audio(self, logits: Tensor, reply: Reply, num_text: int) -> None:
-        """Forbid text, and to end the audio in the chunk that is its last while text is left: that must go before the
-        last chunk. A single codebook has no pads, so its audio ends where the message does.
-        """
-        codes, num_steps, rest = self.layout.codebook(0), len(reply.steps), self.layout.num_codebooks - 1
-        end = logits[self.end].clone()
-        logits[: codes.start] = -torch.inf
-        if len(reply.tokens) == num_text:
-            if not rest and num_steps:
-                logits[self.end] = end
-        elif num_steps // AUDIO_STEPS == (num_steps + rest - 1) // AUDIO_STEPS:
-            logits[codes.start + self.layout.cardinality] = -torch.inf
 
     def _step(self, first: int, hidden: Tensor, reply: Reply, draw: torch.Generator) -> list[int]:
         """All codes of an audio step, as the delay allows."""
@@ -210,3 +189,29 @@ class Generator:
         values, places = logits.topk(min(self.decoding.top_k, len(logits)))
         chosen = torch.multinomial(torch.softmax(values / temperature, -1).cpu(), 1, generator=draw)
         return int(places[int(chosen)])
+
+
+class _Script:
+    """A text that is being given, unit by unit."""
+
+    def __init__(self, units: Listed[Listed[int]], frames: Listed[int] | None) -> None:
+        self.waiting = [list(unit) for unit in units]
+        self.frames = None if frames is None else list(frames)
+        self.running: list[int] = []
+        self.since = 0
+
+    @property
+    def left(self) -> bool:
+        """Whether anything is still to be given."""
+        return bool(self.waiting or self.running)
+
+    def token(self, num_steps: int, prefers_text: bool) -> int | None:
+        """The next token, if its unit has begun or begins now, after so many audio steps."""
+        if not self.running and self.waiting and self._is_time(num_steps, prefers_text):
+            self.running, self.since = self.waiting.pop(0), num_steps
+        return self.running.pop(0) if self.running else None
+
+    def _is_time(self, num_steps: int, prefers_text: bool) -> bool:
+        if self.frames is not None:
+            return num_steps >= self.frames[-len(self.waiting)] - AHEAD
+        return prefers_text or num_steps - self.since >= LONGEST_UNIT

@@ -8,7 +8,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.tokens import FIRST_TEXT_STEPS, SPEAKER
+from schemas.script import Language
+from schemas.tokens import SPEAKER
+from trainer.word_times import tokens, word_times
 
 Task = Literal["tts", "asr", "reading", "conversation", "roleplay", "singing"]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -19,20 +21,19 @@ VOICE_LINE = f"Your Voice Embedding: {SPEAKER}."
 READING_SYSTEM = f"Read in text-audio interleaved manner.\n{VOICE_LINE}"
 CHAT_SYSTEM = f"Respond in text-audio interleaved manner.\n{VOICE_LINE}"
 """Requests and system lines are those of VITA-QinYu, that of reading excepted."""
-READING_LEAD = 10
-"""Text tokens before the first audio: about two seconds of speech, three notes of a song."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message: its text, and its audio as codes [T, K] where it has any. `score` is a row's score column if
-    sung; `lead` is how many text tokens come before the first audio of a reply."""
+    """One message: its text, and its audio as codes [T, K] where it has any. `score` is a row's score column if sung.
+    A reading has its `words`, each with its start in seconds (none, where the score says when).
+    """
 
     role: Literal["system", "user", "assistant"]
     text: str = ""
     codes: NDArray[np.uint16] | None = None
     score: Mapping[str, Any] | None = None
-    lead: int = FIRST_TEXT_STEPS
+    words: tuple[tuple[str, float], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def samples(row: Mapping[str, Any], heard: bool = True) -> Iterator[Sample]:
     for turn in row["turns"]:
         sung = turn["song"] is not None
         if turn["style"] == "plain" or sung:
-            yield reading(turn, voice(row, turn["role"]))
+            yield reading(turn, voice(row, turn["role"]), row["language"])
         if turn["style"] == "plain" and not sung:
             yield tts(turn, voice(row, turn["role"]))
         if not (sung and turn["song"]["hummed"]):
@@ -73,12 +74,31 @@ def chat(row: Mapping[str, Any], heard: bool = True) -> Sample:
     return Sample(row["dialogue_id"], row["kind"], (Message("system", system), *messages), voice(row, "assistant"))
 
 
-def reading(turn: Mapping[str, Any], speaker: NDArray[np.float32]) -> Sample:
-    """A given text read aloud, or a given score sung, in text and audio by turns. The text leads by READING_LEAD
-    tokens: what is being said is always there, and near. A small model learns this long before it finds its place in
-    a text that stands in the request, as in `tts`."""
-    said = replace(reply(turn), lead=READING_LEAD)
+def reading(turn: Mapping[str, Any], speaker: NDArray[np.float32], language: Language) -> Sample:
+    """A given text read aloud, or a given score sung: each word stands right before its sound. A small model learns
+    this long before it finds its place in a text that stands in the request, as in `tts`, and when a word is over it
+    says itself: it prefers text to audio then."""
+    said = replace(reply(turn), words=() if turn["score"] else _words(turn, language))
     return Sample(f"{turn['utterance_id']}-reading", "reading", (Message("system", READING_SYSTEM), said), speaker)
+
+
+def in_words(spoken: str, language: Language) -> tuple[str, ...]:
+    """A normalized text in words (Chinese characters), punctuation attached, as readings have them."""
+    words = tokens(spoken, language)
+    return words if language == "zh" else tuple(f" {word}" for word in words)
+
+
+_WORDS: dict[tuple[str, Language], tuple[tuple[str, float], ...]] = {}
+"""Words already timed, by utterance: every epoch wants them again."""
+
+
+def _words(turn: Mapping[str, Any], language: Language) -> tuple[tuple[str, float], ...]:
+    key = turn["utterance_id"], language
+    if key not in _WORDS:
+        timed = word_times({**turn, "language": language, "measures": {}})
+        starts_s = (start_s for start_s, _ in timed.spans)
+        _WORDS[key] = tuple(zip(in_words(turn["spoken"], language), starts_s, strict=True))
+    return _WORDS[key]
 
 
 def tts(turn: Mapping[str, Any], speaker: NDArray[np.float32]) -> Sample:

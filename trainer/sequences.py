@@ -4,7 +4,7 @@ P positions, K codebooks. A text position has its token in stream 0 and NO_CODE 
 id a codebook.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ from schemas.tokens import (
 from trainer.samples import Message, Sample
 
 NO_CODE = -1
+AHEAD = 2
+"""Frames by which a unit of a reading stands before its sound: a mouth gets ready for what comes."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class SequenceMaker:
         """What a message says, and its end."""
         end = self._text(f"{IM_END}\n")
         if message.role == "assistant" and message.codes is not None:
-            return np.concatenate([self._interleaved(message), end])
+            laid = self._interleaved(message) if message.words is None else self._read(message)
+            return np.concatenate([laid, end])
         if message.codes is not None:
             return np.concatenate([self._text(message.text), self.layout.steps(message.codes), end])
         return np.concatenate([self._text(message.text), end])
@@ -89,11 +92,33 @@ class SequenceMaker:
         text = self._column([*self.text_tokens(message.text, message.score), self._token(END_OF_CONV)])
         audio = self.layout.steps(message.codes)
         streams, places, parts = {"text": text, "audio": audio}, {"text": 0, "audio": 0}, []
-        for modality, count in interleave(len(text), len(audio), message.lead):
+        for modality, count in interleave(len(text), len(audio)):
             place = places[modality]
             parts.append(streams[modality][place : place + count])
             places[modality] += count
         return np.concatenate(parts)
+
+    def _read(self, message: Message) -> NDArray[np.int64]:
+        """A reading: the tokens of each unit before the steps from AHEAD frames before its start; END_OF_CONV is one of
+        the last unit's."""
+        assert message.codes is not None
+        assert message.words is not None
+        audio, parts, reached = self.layout.steps(message.codes), [], 0
+        starts = melody_units(message.score, self.frame_rate) if message.score else self._frames(message.words)
+        for tokens, (_, frame) in zip(self.unit_tokens([text for text, _ in starts]), starts, strict=True):
+            place = min(max(reached, frame - AHEAD), len(message.codes) - 1)
+            parts += [audio[reached:place], self._column(tokens)]
+            reached = place
+        return np.concatenate([*parts, audio[reached:]])
+
+    def unit_tokens(self, units: Iterable[str]) -> list[list[int]]:
+        """The tokens of each unit of a reading, END_OF_CONV with the last."""
+        tokens = [self.text_tokens(unit) for unit in units]
+        tokens[-1].append(self._token(END_OF_CONV))
+        return tokens
+
+    def _frames(self, words: Iterable[tuple[str, float]]) -> list[tuple[str, int]]:
+        return [(word, int(start_s * self.frame_rate)) for word, start_s in words]
 
     def _text(self, text: str) -> NDArray[np.int64]:
         """Text as positions; SPEAKER in it is the place of the speaker vector."""
@@ -114,22 +139,27 @@ class SequenceMaker:
 
 
 def melody(score: Mapping[str, Any], frame_rate: float) -> str:
-    """A score (a row's column) in note, hold and rest tokens with its syllables; times are rounded to frames, and
-    errors of rounding do not add up. The first rest is what is heard before the song.
+    """A score (a row's column) in note, hold and rest tokens with its syllables."""
+    return "".join(unit for unit, _ in melody_units(score, frame_rate))
+
+
+def melody_units(score: Mapping[str, Any], frame_rate: float) -> list[tuple[str, int]]:
+    """Every note and rest of a score, each with the frame it begins at; times are rounded to frames, and errors of
+    rounding do not add up. The first rest is what is heard before the song.
     """
     frames_per_beat = 60.0 / score["tempo_bpm"] * frame_rate
-    written, reached = [], 0
+    units, reached = [], 0
     lead = (score.get("score_start_s") or 0.0) * frame_rate
     for note in score["notes"]:
         start = round(lead + note["onset_beats"] * frames_per_beat)
         end = round(lead + (note["onset_beats"] + note["duration_beats"]) * frames_per_beat)
         if start > reached:
-            written.append(REST + _held(start - reached))
+            units.append((REST + _held(start - reached), reached))
             reached = start
         length = max(1, end - reached)
-        written.append(NOTES[note["midi"]] + _held(length) + _spelled(note["syllable"] or ""))
+        units.append((NOTES[note["midi"]] + _held(length) + _spelled(note["syllable"] or ""), reached))
         reached += length
-    return "".join(written)
+    return units
 
 
 def _spelled(syllable: str) -> str:

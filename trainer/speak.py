@@ -1,6 +1,6 @@
 """`troupe speak`: a trained model reads, answers, plays a role, sings and writes down what it hears."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from schemas.errors import RecipeError
 from schemas.recipe import BackendChoice
 from schemas.score import Score, Song
 from schemas.take import Samples
-from schemas.tokens import END_OF_CONV, FIRST_TEXT_STEPS, IM_END, SPECIALS
+from schemas.tokens import END_OF_CONV, IM_END, SPECIALS
 from stages.backends.protocols import AudioCodec
 from stages.backends.registry import load
+from stages.normalize_text import normalize
 from trainer.generate import Decoding, Generator, Reply
 from trainer.model import SpokenModel
-from trainer.samples import ASR_REQUEST, READING_LEAD, READING_SYSTEM, TTS_REQUEST, VOICE_LINE, Message, Sample, Task
-from trainer.sequences import SequenceMaker
+from trainer.samples import ASR_REQUEST, READING_SYSTEM, TTS_REQUEST, VOICE_LINE, Message, Sample, in_words
+from trainer.sequences import SequenceMaker, melody_units
 from trainer.text_tokens import load_tokenizer
 from trainer.voices import Known, Voices
 
@@ -69,15 +70,32 @@ class Speaker:
         return cls(model, load_tokenizer(folder), Voices.load(folder), decoding)
 
     def read(self, text: str, voice: Known | None = None) -> Spoken:
-        """Read a text aloud, beside its sound (the task `reading`)."""
-        return self._say(
-            "reading", READING_SYSTEM, (), voice or self._voice(text), self.reply_tokens(text), READING_LEAD
-        )
+        """Read a text aloud, word by word (the task `reading`). Raises UnspeakableTextError for what has no sound."""
+        voice = voice or self._voice(text)
+        return self.read_units(in_words(normalize(text, voice.language), voice.language), voice.speaker)
 
-    def tts(self, text: str, voice: Known | None = None) -> Spoken:
-        """Speak a text that stands in the request alone, as VITA-QinYu's TTS."""
-        request = Message("user", TTS_REQUEST + text)
-        return self._say("tts", VOICE_LINE, (request,), voice or self._voice(text), self.reply_tokens(""))
+    def sing(self, score: Score, voice: Known) -> Spoken:
+        """Sing a score, in its key and tempo (the task `reading` too)."""
+        return self.sing_column(score.model_dump(), voice.speaker)
+
+    def tts(self, text: str, speaker: NDArray[np.float32]) -> Spoken:
+        """Speak a text that stands in the request alone, as VITA-QinYu's TTS, with a speaker vector [D]."""
+        messages = (Message("system", VOICE_LINE), Message("user", TTS_REQUEST + text))
+        prompt = self.maker.prompt(Sample("request", "tts", messages, speaker))
+        return self.spoken(self.generator.read(prompt, [[self._token(END_OF_CONV)]], [0]))
+
+    def sing_column(self, score: Mapping[str, Any], speaker: NDArray[np.float32]) -> Spoken:
+        """Sing a row's score column with a speaker vector [D]."""
+        units, frames = zip(*melody_units(score, self.maker.frame_rate), strict=True)
+        return self.read_units(units, speaker, frames)
+
+    def read_units(
+        self, units: Sequence[str], speaker: NDArray[np.float32], frames: Sequence[int] | None = None
+    ) -> Spoken:
+        """Say units of text one after the other with a speaker vector [D]: at their frames, or each when the one before
+        is over."""
+        prompt = self.maker.prompt(Sample("request", "reading", (Message("system", READING_SYSTEM),), speaker))
+        return self.spoken(self.generator.read(prompt, self.maker.unit_tokens(units), frames))
 
     def chat(
         self, text: str | NDArray[np.uint16], voice: Known | None = None, history: tuple[Message, ...] = ()
@@ -85,12 +103,9 @@ class Speaker:
         """Answer what is written, or said (as codes [T, K]), in the model's own words."""
         said = Message("user", text) if isinstance(text, str) else Message("user", codes=text)
         voice = voice or self._voice(text if isinstance(text, str) else "")
-        return self._say("conversation", voice.system, (*history, said), voice)
-
-    def sing(self, score: Score, voice: Known) -> Spoken:
-        """Sing a score, in its key and tempo."""
-        text = self.reply_tokens("", score.model_dump() | {"score_start_s": 0.0})
-        return self._say("reading", READING_SYSTEM, (), voice, text, READING_LEAD)
+        messages = (Message("system", voice.system), *history, said)
+        sample = Sample("request", "conversation", messages, voice.speaker)
+        return self.spoken(self.generator.reply(self.maker.prompt(sample)))
 
     def write_down(self, codes: NDArray[np.uint16]) -> str:
         """Recognize speech, given as codes [T, K]."""
@@ -102,18 +117,6 @@ class Speaker:
         """int16 [N] at 24 kHz -> codes [T, K] for `chat` and `write_down`."""
         return self.codec.encode([samples])[0].values
 
-    def _say(
-        self,
-        task: Task,
-        system: str,
-        messages: tuple[Message, ...],
-        voice: Known,
-        text: list[int] | None = None,
-        lead: int = FIRST_TEXT_STEPS,
-    ) -> Spoken:
-        sample = Sample("request", task, (Message("system", system), *messages), voice.speaker)
-        return self.spoken(self.generator.reply(self.maker.prompt(sample), text, lead))
-
     def spoken(self, reply: Reply) -> Spoken:
         """The sound of a reply."""
         codes = self.generator.codes(reply)
@@ -123,10 +126,6 @@ class Speaker:
     def _voice(self, text: str) -> Known:
         chinese = any("\u4e00" <= character <= "\u9fff" for character in text)
         return self.voices.first("zh" if chinese else "en")
-
-    def reply_tokens(self, text: str, score: Mapping[str, Any] | None = None) -> list[int]:
-        """The text stream of a reply that says a text, or sings a score (a row's column)."""
-        return [*self.maker.text_tokens(text, score), self._token(END_OF_CONV)]
 
     def _token(self, name: str) -> int:
         token: int = self.tokenizer.convert_tokens_to_ids(name)

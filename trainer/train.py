@@ -120,7 +120,7 @@ def arguments(plan: Plan, stage: Stage) -> TrainingArguments:
         learning_rate=plan.learning_rate or stage.learning_rate,
         adam_beta1=0.9,
         adam_beta2=0.95,
-        weight_decay=0.01,
+        weight_decay=0.1,
         max_grad_norm=1.0,
         warmup_steps=round(FRACTION_WARMUP * steps),
         lr_scheduler_type="cosine",
