@@ -88,12 +88,13 @@ def in_words(spoken: str, language: Language) -> tuple[str, ...]:
     return words if language == "zh" else tuple(f" {word}" for word in words)
 
 
-_WORDS: dict[tuple[str, Language], tuple[tuple[str, float], ...]] = {}
-"""Words already timed, by utterance: every epoch wants them again."""
+_WORDS: dict[tuple[str, Language, str, float], tuple[tuple[str, float], ...]] = {}
+"""Words already timed, by utterance, its text and length: every epoch wants them again, and another corpus may have
+another utterance of that name."""
 
 
 def _words(turn: Mapping[str, Any], language: Language) -> tuple[tuple[str, float], ...]:
-    key = turn["utterance_id"], language
+    key = turn["utterance_id"], language, turn["spoken"], turn["duration_s"]
     if key not in _WORDS:
         timed = word_times({**turn, "language": language, "measures": {}})
         starts_s = (start_s for start_s, _ in timed.spans)

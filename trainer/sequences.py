@@ -76,9 +76,10 @@ class SequenceMaker:
         if message.role == "assistant" and message.codes is not None:
             laid = self._interleaved(message) if message.words is None else self._read(message)
             return np.concatenate([laid, end])
+        text = self._voiced(message.text) if message.role == "system" else self._text(message.text)
         if message.codes is not None:
-            return np.concatenate([self._text(message.text), self.layout.steps(message.codes), end])
-        return np.concatenate([self._text(message.text), end])
+            return np.concatenate([text, self.layout.steps(message.codes), end])
+        return np.concatenate([text, end])
 
     def text_tokens(self, text: str, score: Mapping[str, Any] | None = None) -> list[int]:
         """The tokens of a text in the first stream; of a melody with its words, if it is sung."""
@@ -121,7 +122,12 @@ class SequenceMaker:
         return [(word, int(start_s * self.frame_rate)) for word, start_s in words]
 
     def _text(self, text: str) -> NDArray[np.int64]:
-        """Text as positions; SPEAKER in it is the place of the speaker vector."""
+        """Text as positions."""
+        return self._column(self.text_tokens(text))
+
+    def _voiced(self, text: str) -> NDArray[np.int64]:
+        """The text of a system message as positions; SPEAKER in it is the place of the speaker vector. In what anyone
+        else says it is text."""
         before, mark, after = text.partition(SPEAKER)
         tokens = self.text_tokens(before)
         if mark:

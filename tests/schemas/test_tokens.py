@@ -163,19 +163,6 @@ def test_interleaving(num_text: int, num_steps: int, laid: list[tuple[Modality, 
     assert interleave(num_text, num_steps) == laid
 
 
-@pytest.mark.parametrize(
-    ("num_text", "num_steps", "laid"),
-    [
-        (20, 37, [(T, 10), (A, 8), (T, 4), (A, 8), (T, 4), (A, 8), (T, 2), (A, 13)]),
-        (20, 10, [(T, 10), (A, 8), (T, 10), (A, 2)]),
-        (9, 30, [(T, 9), (A, 30)]),
-        (10, 8, [(T, 10), (A, 8)]),
-    ],
-)
-def test_interleaving_with_a_text_that_leads(num_text: int, num_steps: int, laid: list[tuple[Modality, int]]) -> None:
-    assert interleave(num_text, num_steps, lead=10) == laid
-
-
 def test_interleaving_keeps_every_position() -> None:
     for num_text, num_steps in product(range(30), range(40)):
         laid = interleave(num_text, num_steps)

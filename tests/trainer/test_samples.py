@@ -1,15 +1,17 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tests.trainer.tiny import dialogues, drawn_codes, person, row, score, song, turn
-from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, TASKS, Message, Sample, samples
+from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, TASKS, Message, Sample, in_words, reading, samples
 
 VOICES = {role: np.array(person(f"d-{role}")["speaker_vector"], np.float32) for role in ("user", "assistant")}
 
 
 def plain(message: Message) -> tuple[object, ...]:
     codes = None if message.codes is None else (message.codes.dtype, message.codes.tolist())
-    return message.role, message.text, codes, message.score, message.lead
+    return message.role, message.text, codes, message.score, message.words
 
 
 def same(found: Sample, wanted: Sample) -> bool:
@@ -23,7 +25,7 @@ def same(found: Sample, wanted: Sample) -> bool:
 def taught(name: str, text: str, speaker: np.ndarray) -> list[Sample]:
     """What a plain turn teaches: to read it, to speak it, to write it down."""
     codes = drawn_codes(6, name)
-    reads = (Message("system", READING_SYSTEM), Message("assistant", text, codes, lead=10))
+    reads = (Message("system", READING_SYSTEM), Message("assistant", text, codes, words=((f" {text}", 0.0),)))
     asked = Message("user", f"Convert the text to speech.\n{text}")
     speaks = (Message("system", "Your Voice Embedding: <|speaker|>."), asked, Message("assistant", "", codes))
     writes = (Message("user", "Convert the speech to text.\n", codes), Message("assistant", text))
@@ -96,5 +98,55 @@ def test_a_song_is_read_with_its_score() -> None:
     chat, *others = samples(row("d", turns, "singing"))
     assert chat.task == "singing"
     assert chat.messages[-1].score == written
-    assert next(one for one in others if one.sample_id == "a-reading").messages[-1].score == written
+    read = next(one for one in others if one.sample_id == "a-reading").messages[-1]
+    assert (read.score, read.words) == (written, ())
+    assert chat.messages[-1].words is None
     assert next(one for one in others if one.sample_id == "a-asr").messages[-1] == Message("assistant", "La.")
+
+
+def phones(*labels: tuple[str, float, float]) -> list[dict[str, object]]:
+    return [dict(zip(("label", "start_s", "end_s"), phone, strict=True)) for phone in labels]
+
+
+def test_words_are_read_where_their_phones_are() -> None:
+    made = phones(
+        ("_", 0.0, 0.2), ("h", 0.2, 0.3), ("aI", 0.3, 0.5), ("_", 0.5, 0.9), ("j", 0.9, 1.0), ("u:", 1.0, 1.4)
+    )
+    said = turn("two", "user", "Hi, 2 you!", spoken="Hi, you!", duration_s=1.6, phones=made)
+    message = reading(said, VOICES["user"], "en").messages[-1]
+    assert (message.text, message.score) == ("Hi, 2 you!", None)
+    assert message.words == ((" Hi,", 0.2), (" you!", 0.9))
+
+
+def test_words_without_phones_are_spread_over_the_sound() -> None:
+    said = turn("spread", "user", "ab cdef", duration_s=1.2)
+    words = reading(said, VOICES["user"], "en").messages[-1].words
+    assert words is not None
+    assert [word for word, _ in words] == [" ab", " cdef"]
+    assert [start_s for _, start_s in words] == pytest.approx([0.0, 0.4])
+
+
+def test_chinese_is_read_by_characters() -> None:
+    said = turn("zh", "user", "你好。", duration_s=1.2)
+    words = reading(said, VOICES["user"], "zh").messages[-1].words
+    assert words is not None
+    assert [word for word, _ in words] == ["你", "好。"]
+    assert [start_s for _, start_s in words] == pytest.approx([0.0, 0.6])
+
+
+def test_another_utterance_of_the_same_name_has_words_of_its_own() -> None:
+    one, other = (reading(turn("same", "user", text), VOICES["user"], "en") for text in ("first", "second one"))
+    assert [len(sample.messages[-1].words or ()) for sample in (one, other)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("spoken", "language", "words"),
+    [
+        ("Hello, my friend.", "en", (" Hello,", " my", " friend.")),
+        ("Well - yes!", "en", (" Well -", " yes!")),
+        ("今天，好吗？", "zh", ("今", "天，", "好", "吗？")),
+    ],
+)
+def test_words_have_their_punctuation(spoken: str, language: Any, words: tuple[str, ...]) -> None:
+    assert in_words(spoken, language) == words
+    assert "".join(words).strip() == spoken

@@ -2,6 +2,7 @@
 melodies."""
 
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from schemas.tokens import AUDIO, END_OF_CONV, IM_END, IM_START, SPEAKER, TokenLayout
 from tests.trainer.tiny import drawn_codes, score
 from trainer.samples import CHAT_SYSTEM, Message, Sample
-from trainer.sequences import NO_CODE, Sequence, SequenceMaker, melody
+from trainer.sequences import NO_CODE, Sequence, SequenceMaker, melody, melody_units
 
 VOICE = np.arange(6, dtype=np.float32)
 BIG = {"num_codebooks": 8, "cardinality": 1024}
@@ -78,11 +79,104 @@ def test_twenty_six_text_tokens_and_three_frames(original: SequenceMaker) -> Non
     assert [name for name in names[-len(reply) :] if not name.startswith("A")] == [*text, END_OF_CONV, IM_END, "\n"]
 
 
-def test_a_text_that_leads_by_five(original: SequenceMaker) -> None:
-    message = Message("assistant", "abcdefghij", drawn_codes(30, "thirty", BIG), lead=5)
-    sequence = original.sequence(Sample("one", "reading", (message,)))
-    reply = sequence.ids[sequence.learned][:-2, 0]
-    assert runs([original.layout.is_audio(token) for token in reply.tolist()]) == "t5 A8 t4 A8 t2 A21"
+def read(maker: SequenceMaker, words: tuple[tuple[str, float], ...], frames: int, **changes: Any) -> list[str]:
+    """What is learned of a reading, by name."""
+    codec = {"num_codebooks": maker.layout.num_codebooks, "cardinality": maker.layout.cardinality}
+    message = Message("assistant", "", drawn_codes(frames, "read", codec), words=words, **changes)
+    sequence = maker.sequence(Sample("one", "reading", (message,)))
+    names = spelled(maker, sequence)
+    audio = np.array([maker.layout.is_audio(token) for token in sequence.ids[:, 0].tolist()])
+    assert np.array_equal(sequence.ids[audio], maker.layout.steps(message.codes))
+    assert (sequence.ids[~audio, 1:] == NO_CODE).all()
+    assert names[-2:] == [IM_END, "\n"]
+    return [name for name, is_learned in zip(names, sequence.learned, strict=True) if is_learned][:-2]
+
+
+def laid(names: list[str]) -> str:
+    """Text as it is, and how many audio positions are in a row."""
+    return " ".join(
+        f"A{len(list(group))}" if audio else "".join(group)
+        for audio, group in groupby(names, lambda name: name.startswith("A") and name[1:].isdigit())
+    )
+
+
+def test_a_word_stands_two_frames_before_its_sound(maker: SequenceMaker) -> None:
+    # 0.4 s are frame 5, 1.0 s frame 12.5, which is within frame 12; 20 frames are 23 steps
+    assert laid(read(maker, (("ab", 0.4), ("c", 1.0)), 20)) == f"A3 ab A7 c{END_OF_CONV} A13"
+
+
+@pytest.mark.parametrize(
+    ("starts_s", "wanted"),
+    [
+        ((0.0, 0.8), "ab A8 c{end} A15"),  # nothing is before the first frame
+        ((0.16, 0.8), "ab A8 c{end} A15"),
+        ((0.24, 0.8), "A1 ab A7 c{end} A15"),
+        ((0.0, 0.1), "abc{end} A23"),
+        ((0.8, 0.8), "A8 abc{end} A15"),
+        ((0.8, 0.4), "A8 abc{end} A15"),  # never before the word before it
+        ((0.0, 1.68), "ab A19 c{end} A4"),
+        ((0.0, 1.76), "ab A19 c{end} A4"),  # always before the last frame: then come its pads
+        ((0.0, 99.0), "ab A19 c{end} A4"),
+        ((98.0, 99.0), "A19 abc{end} A4"),
+    ],
+)
+def test_words_at_both_ends_of_the_sound(maker: SequenceMaker, starts_s: tuple[float, float], wanted: str) -> None:
+    words = tuple(zip(("ab", "c"), starts_s, strict=True))
+    assert laid(read(maker, words, 20)) == wanted.format(end=END_OF_CONV)
+
+
+@pytest.mark.parametrize(("num_codebooks", "steps"), [(1, 10), (8, 17)])
+def test_words_of_other_codecs(letters: PreTrainedTokenizerBase, num_codebooks: int, steps: int) -> None:
+    made = SequenceMaker(letters, TokenLayout(len(letters), num_codebooks, 64), 25.0)
+    assert laid(read(made, (("a", 0.0), ("b", 0.24), ("c", 9.0)), 10)) == f"a A4 b A5 c{END_OF_CONV} A{steps - 9}"
+
+
+def test_a_single_frame_has_all_its_words_before_it(maker: SequenceMaker) -> None:
+    assert laid(read(maker, (("a", 0.0), ("b", 1.0)), 1)) == f"ab{END_OF_CONV} A4"
+
+
+def test_notes_stand_before_their_sound_too(maker: SequenceMaker) -> None:
+    sung = score((60, 0.0, 0.4, "la"), (62, 0.8, 0.8, "lo"), score_start_s=0.4)
+    # a rest of 5 frames, a note of 5, a rest of 5, a note of 10 from frame 15 on
+    assert laid(read(maker, (), 30, score=sung)) == (
+        "<|rest|><|hold_5|> A3 <|note_60|><|hold_5|>la  A5 <|rest|><|hold_5|> A5 "
+        f"<|note_62|><|hold_10|>lo {END_OF_CONV} A20"
+    )
+
+
+def test_units_of_a_melody_begin_where_the_one_before_ends() -> None:
+    sung = score((60, 0.0, 0.4, "la"), (62, 0.8, 0.8, "lo"), (64, 1.6, 0.01, "lu"), score_start_s=0.4)
+    assert melody_units(sung, 12.5) == [
+        ("<|rest|><|hold_5|>", 0),
+        ("<|note_60|><|hold_5|>la ", 5),
+        ("<|rest|><|hold_5|>", 10),
+        ("<|note_62|><|hold_10|>lo ", 15),
+        ("<|note_64|><|hold_1|>lu ", 25),
+    ]
+    assert "".join(unit for unit, _ in melody_units(sung, 12.5)) == melody(sung, 12.5)
+
+
+def test_units_have_their_own_tokens_and_the_last_one_the_end(maker: SequenceMaker) -> None:
+    units = maker.unit_tokens([" ab", " c."])
+    assert [maker.tokenizer.decode(unit) for unit in units] == [" ab", f" c.{END_OF_CONV}"]
+    assert [len(unit) for unit in units] == [3, 4]
+
+
+def test_only_a_system_message_has_a_place_for_the_voice(maker: SequenceMaker) -> None:
+    said = drawn_codes(4, "said")
+    messages = (
+        Message("system", f"v {SPEAKER}, {SPEAKER}."),
+        Message("user", f"say {SPEAKER}"),
+        Message("user", SPEAKER, said),
+        Message("assistant", SPEAKER),
+        Message("assistant", SPEAKER, said),
+        Message("assistant", SPEAKER, said, words=((SPEAKER, 0.1),)),
+    )
+    sequence = maker.sequence(Sample("s", "conversation", messages, VOICE))
+    marks = np.flatnonzero(sequence.ids[:, 0] == maker.layout.marker(SPEAKER))
+    assert marks.tolist() == [len([IM_START, *"system", "\n", "v", " "])]
+    written = "".join(spelled(maker, sequence))
+    assert written.count(SPEAKER) == 7  # the other six are letters
 
 
 @pytest.mark.parametrize(("num_codebooks", "cardinality"), [(1, 64), (4, 2048), (9, 64)])

@@ -59,9 +59,10 @@ def person(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def turn(name: str, role: str, text: str, frames: int = 6, codec: Mapping[str, Any] = CODEC, **changes: Any) -> Any:
-    """A turn as a row holds it; `name` is its utterance id."""
-    plain = {"utterance_id": name, "role": role, "text": text, "style": "plain", "overlap": "none"}
-    return plain | {"song": None, "score": None, "codes": drawn_codes(frames, name, codec).tolist()} | changes
+    """A turn as a row holds it; `name` is its utterance id. It has no phones: its words are spread over its sound."""
+    plain = {"utterance_id": name, "role": role, "text": text, "spoken": text, "style": "plain", "overlap": "none"}
+    sound = {"codes": drawn_codes(frames, name, codec).tolist(), "phones": [], "duration_s": frames / 12.5}
+    return plain | {"song": None, "score": None} | sound | changes
 
 
 def row(name: str, turns: Sequence[Any], kind: str = "conversation", system: str = "", **changes: Any) -> Any:

@@ -1,5 +1,6 @@
 """Models that need no training: of random weights, or that say what they are told."""
 
+from collections.abc import Sequence as Listed
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +37,17 @@ class World:
     def text(self, words: str) -> list[int]:
         return [*self.maker.text_tokens(words), self.maker.tokenizer.convert_tokens_to_ids(END_OF_CONV)]
 
-    def reply(self, decoding: Decoding, text: str | None = None, audio: bool = True, lead: int = 1) -> Reply:
-        given = None if text is None else self.text(text)
-        return Generator(self.model, self.end, decoding).reply(self.prompt(), given, lead, audio)
+    def units(self, *words: str) -> list[list[int]]:
+        return self.maker.unit_tokens(words)
+
+    def generator(self, decoding: Decoding) -> Generator:
+        return Generator(self.model, self.end, decoding)
+
+    def reply(self, decoding: Decoding, audio: bool = True) -> Reply:
+        return self.generator(decoding).reply(self.prompt(), audio)
+
+    def read(self, decoding: Decoding, *words: str, frames: Listed[int] | None = None) -> Reply:
+        return self.generator(decoding).read(self.prompt(), self.units(*words), frames)
 
 
 def world(letters: Any, num_codebooks: int = 4, seed: int = 0, spread: float = 0.3) -> World:
