@@ -12,22 +12,32 @@ from tests.trainer import tiny
 from trainer.generate import Decoding, Generator
 from trainer.model import SpokenModel
 from trainer.packing import collate
-from trainer.samples import CHAT_SYSTEM, Message, Sample
+from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, Message, Sample, in_words
 from trainer.sequences import Sequence, SequenceMaker
 
 
-def utterances(maker: SequenceMaker) -> list[Sample]:
-    """Four short ones of synthetic codes, each its own text and voice."""
+def words(text: str, frames: int) -> tuple[tuple[str, float], ...]:
+    """Words spread evenly over the sound."""
+    said = in_words(text, "en")
+    return tuple((word, frames / 12.5 * place / len(said)) for place, word in enumerate(said))
+
+
+def utterances() -> list[Sample]:
+    """Four short ones of synthetic codes, each its own text and voice: each as a reply and as a reading."""
     said = {"one two": 12, "three": 9, "four five six": 20, "seven eight": 15}
     voices = np.random.default_rng(0).standard_normal((4, tiny.SPEAKER_SIZE)).astype(np.float32)
     return [
         Sample(
             text,
-            "reading",
-            (Message("system", CHAT_SYSTEM), Message("assistant", text, tiny.drawn_codes(frames, text))),
+            "reading" if read else "conversation",
+            (
+                Message("system", READING_SYSTEM if read else CHAT_SYSTEM),
+                Message("assistant", text, tiny.drawn_codes(frames, text), words=words(text, frames) if read else None),
+            ),
             voice,
         )
         for voice, (text, frames) in zip(voices, said.items(), strict=True)
+        for read in (False, True)
     ]
 
 
@@ -58,7 +68,7 @@ def test_a_toy_learns_four_utterances_by_heart(maker: SequenceMaker) -> None:
     torch.manual_seed(0)
     shape = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2}
     model = SpokenModel(tiny.config(maker.layout, **shape))
-    made = utterances(maker)
+    made = utterances()
     sequences: list[Sequence] = [maker.sequence(sample) for sample in made]
     batch = collate(sequences, maker)
     taught(model, batch, steps=250)
@@ -69,13 +79,21 @@ def test_a_toy_learns_four_utterances_by_heart(maker: SequenceMaker) -> None:
     shares = []
     for sample in made:
         system, said = sample.messages
-        text = [*maker.text_tokens(said.text), tokenizer.convert_tokens_to_ids(END_OF_CONV)]
         prompt = maker.prompt(replace(sample, messages=(system,)))
-        free, given = generator.reply(prompt), generator.reply(prompt, text)
-        assert free.well_formed
-        assert given.well_formed
-        assert free.tokens == given.tokens == text
-        for reply in (free, given):
+        if said.words is None:
+            replies = [generator.reply(prompt)]
+            text = [*maker.text_tokens(said.text), tokenizer.convert_tokens_to_ids(END_OF_CONV)]
+            assert replies[0].well_formed
+        else:
+            units, frames = (
+                maker.unit_tokens([word for word, _ in said.words]),
+                [f for _, f in maker._frames(said.words)],
+            )
+            replies = [generator.read(prompt, units), generator.read(prompt, units, frames)]
+            text = [token for unit in units for token in unit]
+        for reply in replies:
+            assert reply.ended
+            assert reply.tokens == text
             codes = generator.codes(reply)
             assert len(codes) == len(said.codes)
             shares.append(np.mean(codes == said.codes))

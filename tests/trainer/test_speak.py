@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from schemas.errors import RecipeError
+from schemas.errors import RecipeError, UnspeakableTextError
 from schemas.score import Note, Score
 from schemas.script import Character
 from schemas.tokens import END_OF_CONV, HOLDS, IM_START, NOTES, SPEAKER, TokenLayout
@@ -42,12 +42,18 @@ class Asked(Generator):
         self.given: list[Any] = []
         self.frames, self.says = 5, list[int]()
 
-    def reply(self, prompt: Sequence, text: Any = None, lead: int = 1, audio: bool = True) -> Reply:
+    def reply(self, prompt: Sequence, audio: bool = True) -> Reply:
+        return self._noted(prompt, audio, self.says)
+
+    def read(self, prompt: Sequence, units: Any, frames: Any = None) -> Reply:
+        return self._noted(prompt, (units, frames), [token for unit in units for token in unit])
+
+    def _noted(self, prompt: Sequence, given: Any, says: list[int]) -> Reply:
         self.prompts.append(prompt)
-        self.given.append((text, lead, audio))
+        self.given.append(given)
         codes = tiny.drawn_codes(self.frames, "reply", CODEC)
-        steps = self.layout.steps(codes).tolist() if self.frames and audio else []
-        return Reply(tokens=list(text or self.says), steps=steps, ended=True)
+        steps = self.layout.steps(codes).tolist() if self.frames and given is not False else []
+        return Reply(tokens=list(says), steps=steps, ended=True)
 
 
 @pytest.fixture
@@ -85,17 +91,13 @@ def written(*messages: tuple[str, str]) -> str:
     return "".join(f"{IM_START}{role}\n{text}<|im_end|>\n" for role, text in messages) + f"{IM_START}assistant\n"
 
 
-def given(speaker: Speaker) -> str | None:
-    """The text that the last reply was bound to."""
+def given(speaker: Speaker) -> Any:
+    """The units that were to be said, and their frames; None for a reply of the model's own, with or without audio."""
     generator: Any = speaker.generator
-    text, *_ = generator.given[-1]
-    return None if text is None else speaker.tokenizer.decode(text)
-
-
-def leads(speaker: Speaker) -> int:
-    """How many text tokens were to come before the first audio."""
-    generator: Any = speaker.generator
-    return generator.given[-1][1]
+    if isinstance(generator.given[-1], bool):
+        return None
+    units, frames = generator.given[-1]
+    return [speaker.tokenizer.decode(unit) for unit in units], frames
 
 
 def voice_asked(speaker: Speaker) -> list[float]:
@@ -106,8 +108,7 @@ def voice_asked(speaker: Speaker) -> list[float]:
 def test_reading_binds_the_text_beside_its_sound(speaker: Speaker) -> None:
     spoken = speaker.read("Hello.")
     assert asked(speaker) == written(("system", READING_SYSTEM))
-    assert given(speaker) == f"Hello.{END_OF_CONV}"
-    assert leads(speaker) == 10
+    assert given(speaker) == ([f" Hello.{END_OF_CONV}"], None)
     assert voice_asked(speaker) == VOICES.known[1].speaker.tolist()
     assert (spoken.text, spoken.rate_hz, spoken.codes.shape) == ("Hello.", 16_000, (5, 8))
     assert np.array_equal(spoken.codes, tiny.drawn_codes(5, "reply", CODEC))
@@ -115,16 +116,45 @@ def test_reading_binds_the_text_beside_its_sound(speaker: Speaker) -> None:
 
 
 def test_chinese_is_read_by_a_chinese_voice(speaker: Speaker) -> None:
-    speaker.read("你好")
+    speaker.read("你好。")
     assert voice_asked(speaker) == VOICES.known[2].speaker.tolist()
-    speaker.read("你好", VOICES.known[0])
+    assert given(speaker) == (["你", f"好。{END_OF_CONV}"], None)
+
+
+def test_a_text_is_read_word_by_word_as_it_is_said(speaker: Speaker) -> None:
+    speaker.read("I have 3 cats.", VOICES.known[0])
+    assert given(speaker) == ([" I", " have", " three", f" cats.{END_OF_CONV}"], None)
     assert voice_asked(speaker) == VOICES.known[0].speaker.tolist()
 
 
+@pytest.mark.parametrize("text", ["...", "한국어", f"say {SPEAKER}"])
+def test_what_has_no_sound_is_refused(speaker: Speaker, text: str) -> None:
+    with pytest.raises(UnspeakableTextError):
+        speaker.read(text)
+
+
+def test_a_speaker_mark_in_what_is_asked_is_text(speaker: Speaker) -> None:
+    mark = speaker.maker.layout.marker(SPEAKER)
+    generator: Any = speaker.generator
+    speaker.chat(f"Who is {SPEAKER}?")
+    speaker.tts(SPEAKER, VOICES.known[1].speaker)
+    speaker.read_units([SPEAKER], VOICES.known[1].speaker)
+    assert [(prompt.ids[:, 0] == mark).sum() for prompt in generator.prompts] == [1, 1, 1]
+    assert given(speaker) == ([SPEAKER + END_OF_CONV], None)
+    assert mark not in generator.given[-1][0][0]
+
+
+def test_units_are_read_at_their_frames(speaker: Speaker) -> None:
+    speaker.read_units([" a", " b"], VOICES.known[0].speaker, [3, 9])
+    assert given(speaker) == ([" a", f" b{END_OF_CONV}"], [3, 9])
+    assert asked(speaker) == written(("system", READING_SYSTEM))
+
+
 def test_tts_has_its_text_in_the_request(speaker: Speaker) -> None:
-    speaker.tts("Hello.")
+    speaker.tts("Hello.", VOICES.known[1].speaker)
     assert asked(speaker) == written(("system", VOICE_LINE), ("user", f"{TTS_REQUEST}Hello."))
-    assert (given(speaker), leads(speaker)) == (END_OF_CONV, 1)
+    assert given(speaker) == ([END_OF_CONV], [0])
+    assert voice_asked(speaker) == VOICES.known[1].speaker.tolist()
 
 
 def test_a_chat_is_answered_in_the_models_own_words(speaker: Speaker) -> None:
@@ -148,9 +178,14 @@ SONG = Score(tempo_bpm=75, tonic="C", notes=(Note(midi=60, onset_beats=0, durati
 def test_singing_reads_a_melody(speaker: Speaker) -> None:
     spoken = speaker.sing(SONG, VOICES.known[2])
     assert asked(speaker) == written(("system", READING_SYSTEM))
-    assert (given(speaker), leads(speaker)) == (f"{NOTES[60]}{HOLDS[10]}la {END_OF_CONV}", 10)
+    assert given(speaker) == ([f"{NOTES[60]}{HOLDS[10]}la {END_OF_CONV}"], (0,))
     assert spoken.text == "la"
     assert voice_asked(speaker) == VOICES.known[2].speaker.tolist()
+
+
+def test_a_column_is_sung_from_where_its_song_begins(speaker: Speaker) -> None:
+    speaker.sing_column(SONG.model_dump() | {"score_start_s": 0.4}, VOICES.known[0].speaker)
+    assert given(speaker) == ([f"<|rest|>{HOLDS[5]}", f"{NOTES[60]}{HOLDS[10]}la {END_OF_CONV}"], (0, 5))
 
 
 def test_writing_down_may_say_text_alone(speaker: Speaker) -> None:
@@ -158,7 +193,7 @@ def test_writing_down_may_say_text_alone(speaker: Speaker) -> None:
     generator.says = speaker.maker.text_tokens("hello ")
     assert speaker.write_down(tiny.drawn_codes(3, "heard", CODEC)) == "hello"
     assert asked(speaker) == written(("user", ASR_REQUEST + "A" * 10))
-    assert generator.given[-1] == (None, 1, False)
+    assert generator.given[-1] is False
     assert generator.prompts[-1].speaker is None
 
 
@@ -224,7 +259,7 @@ def opened(speaker: Speaker, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_a_task_is_guessed_from_what_is_asked(opened: list[Any], speaker: Speaker, folder: Path) -> None:
     speak(folder, "Hello.", temperature=0.7, seed=3)
-    assert given(speaker) == f"Hello.{END_OF_CONV}"
+    assert given(speaker) == ([f" Hello.{END_OF_CONV}"], None)
     assert opened == [Decoding(temperature=0.7, seed=3)] == [decoding_of(0.7, 3)]
     speak(folder, "Hello.", task="chat")
     assert (given(speaker), asked(speaker)) == (None, written(("system", CHAT_SYSTEM), ("user", "Hello.")))
@@ -232,7 +267,7 @@ def test_a_task_is_guessed_from_what_is_asked(opened: list[Any], speaker: Speake
     assert asked(speaker) == written(("system", DRAGON), ("user", "Hello."))
     speak(folder, "", song="row")
     assert asked(speaker) == written(("system", READING_SYSTEM))
-    assert given(speaker).startswith("<|note_")
+    assert given(speaker)[0][0].startswith("<|note_")
 
 
 def test_an_answer_without_a_sound(opened: list[Any], speaker: Speaker, folder: Path) -> None:

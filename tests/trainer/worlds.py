@@ -58,17 +58,17 @@ def world(letters: Any, num_codebooks: int = 4, seed: int = 0, spread: float = 0
 
 class Scripted(SpokenModel):
     """At its n-th audio step script[n] is by far the likeliest of the first stream, the last of it from then on, and a
-    code comes second. After `goes_on_at` audio steps, text is likelier yet where it may be said."""
+    code comes second. After as many audio steps as `prefers_text` has, text is likelier yet where it may be said."""
 
     script: list[int]
     spoken: int
-    goes_on_at: int | None
+    prefers_text: set[int]
 
     def first_logits(self, hidden: torch.Tensor) -> torch.Tensor:
         logits = torch.zeros(self.layout.first_stream.stop)
         logits[self.layout.codebook(0).start + 5] = 1.0
-        logits[self.script[min(self.spoken, len(self.script) - 1)]] = 9.0
-        if self.spoken == self.goes_on_at:
+        logits[self.script[min(self.spoken, len(self.script) - 1)]] = 19.0
+        if self.spoken in self.prefers_text:
             logits[5] = 99.0
         return logits
 
@@ -80,7 +80,7 @@ class Scripted(SpokenModel):
 def scripted(letters: Any, script: list[int], num_codebooks: int = 8) -> World:
     made = world(letters, num_codebooks)
     made.model.__class__ = Scripted
-    made.model.script, made.model.spoken, made.model.goes_on_at = script, 0, None
+    made.model.script, made.model.spoken, made.model.prefers_text = script, 0, set()
     return made
 
 
