@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.tokens import IM_END, TokenLayout
+from schemas.tokens import TokenLayout
 from tests.trainer.tiny import drawn_codes
-from tests.trainer.worlds import end_of_audio, scripted, world
+from tests.trainer.worlds import scripted, world
 from trainer import generate
 from trainer.generate import Decoding, Generator, Reply
 from trainer.packing import collate

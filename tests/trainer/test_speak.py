@@ -17,7 +17,7 @@ from trainer import speak as speaking
 from trainer.generate import Decoding, Generator, Reply
 from trainer.samples import ASR_REQUEST, CHAT_SYSTEM, READING_SYSTEM, TTS_REQUEST, VOICE_LINE, Message
 from trainer.sequences import Sequence
-from trainer.speak import Speaker, decoding_of, song_for, speak, write_wav
+from trainer.speak import Speaker, decoding_of, speak, write_wav
 from trainer.voices import Known, Voices
 
 CODEC = tiny.CODEC | {"num_codebooks": 8, "cardinality": 1024}
@@ -275,25 +275,6 @@ def test_an_answer_without_a_sound(opened: list[Any], speaker: Speaker, folder: 
     speaker.generator.says = speaker.maker.text_tokens("mute")
     with pytest.raises(RecipeError, match=r"the model answered without a sound \('mute'\): try another text"):
         speak(folder, "Hello.", task="chat")
-
-
-def test_a_song_is_sung_by_a_singer_of_its_language_in_a_key_for_the_voice() -> None:
-    low = known("Deep")
-    others = Voices((low, known("Voice", kind="singing"), known("Li", "zh")))
-    score, who = song_for("row", others)
-    assert who.name == "Voice"
-    assert song_for("row", others)[0] == score
-    assert song_for("molihua", others)[1].name == "Li"
-    assert song_for("row", Voices((low,)))[1].name == "Deep"
-
-
-def test_a_song_too_wide_for_every_voice(monkeypatch: pytest.MonkeyPatch) -> None:
-    def too_wide(*_: Any) -> None:
-        raise ValueError("too wide")
-
-    monkeypatch.setattr("stages.backends.song_variants.for_singer", too_wide)
-    with pytest.raises(RecipeError, match="--song row: no voice of the model is wide enough for it"):
-        song_for("row", VOICES)
 
 
 def test_a_file_is_what_was_spoken(speaker: Speaker, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def model(letters: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     from trainer.voices import Voices
 
     torch.manual_seed(0)
-    monkeypatch.setattr("trainer.generate.MAX_POSITIONS", 40)
+    monkeypatch.setattr("trainer.generate.MAX_POSITIONS", 60)
     made = tiny.model(TokenLayout(len(letters), 8, 1024))
     made.config.codec = tiny.CODEC | {"num_codebooks": 8, "cardinality": 1024}
     folder = tmp_path / "speaks"
