@@ -68,6 +68,17 @@ def test_a_dialogue_row_holds_both_sides(build: BuildCorpus, tmp_path: Path) -> 
     assert row["characters"]["user"]["voice_id"] == f"fake-{row['characters']['user']['character_id']}"
 
 
+def test_a_turn_of_a_dialogue_has_the_phones_and_score_of_its_utterance(build: BuildCorpus, tmp_path: Path) -> None:
+    build()
+    utterances = {row["utterance_id"]: row for row in table(tmp_path, "utterances")}
+    turns = [turn for row in table(tmp_path, "dialogues") for turn in row["turns"]]
+    assert turns
+    for turn in turns:
+        own = utterances[turn["utterance_id"]]
+        for column in ("phones", "score", "spoken", "codes"):
+            assert turn[column] == own[column]
+
+
 def test_splits_share_no_scene_with_voice_and_no_user(build: BuildCorpus, tmp_path: Path) -> None:
     build()
     rows = table(tmp_path, "dialogues")
