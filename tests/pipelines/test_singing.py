@@ -47,6 +47,13 @@ def test_a_sung_turn_has_its_song_score_and_midi(manifest: Manifest, tmp_path: P
         assert row["duration_s"] == pytest.approx(3.4)
 
 
+def test_a_sung_turn_of_a_dialogue_has_its_score(manifest: Manifest, tmp_path: Path) -> None:
+    scores = {row["utterance_id"]: row["score"] for row in table(tmp_path, manifest, "utterances")}
+    turns = [turn for row in table(tmp_path, manifest, "dialogues") for turn in row["turns"]]
+    assert sum(turn["score"] is not None for turn in turns) == 6
+    assert all(turn["score"] == scores[turn["utterance_id"]] for turn in turns)
+
+
 def test_what_is_said_and_then_sung_is_one_message(manifest: Manifest, tmp_path: Path) -> None:
     (row, *_) = table(tmp_path, manifest, "dialogues")
     assert [message["role"] for message in row["messages"]] == ["user", "assistant"]
