@@ -1,5 +1,4 @@
-"""Samples as positions: the worked examples of the original's dataset code token for token, what is learned,
-melodies."""
+"""Samples as positions: the original's worked examples token for token, readings, what is learned, melodies."""
 
 from itertools import groupby
 from typing import Any
