@@ -35,7 +35,7 @@ _VALUES = reprlib.Repr()
 _VALUES.maxstring = SHOWN
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
-Setting = str | int | float | bool
+Setting = str | int | float | bool | list[Any] | dict[str, Any]
 
 
 class _Section(BaseModel):
