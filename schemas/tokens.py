@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.phones import LABELS
+
 AUDIO_STEPS = 8
 TEXT_STEPS = 4
 FIRST_TEXT_STEPS = 1
@@ -30,7 +32,10 @@ HOLDS = {frames: f"<|hold_{frames}|>" for frames in range(1, LONGEST_HOLD + 1)}
 REST = "<|rest|>"
 """How a melody is written before its syllables: a pitch or a rest, and for how many frames it is held."""
 
-SPECIALS = (PAD, IM_START, IM_END, END_OF_CONV, REST, *NOTES.values(), *HOLDS.values())
+PHONES = {label: f"<|phone_{label}|>" for label in LABELS[1:]}
+"""How readings are written where words are not sung: phones and tones of `schemas.phones`."""
+
+SPECIALS = (PAD, IM_START, IM_END, END_OF_CONV, REST, *NOTES.values(), *HOLDS.values(), *PHONES.values())
 
 Modality = Literal["text", "audio"]
 Frames = NDArray[np.integer]

@@ -28,6 +28,9 @@ def add_commands(commands: Any) -> None:
     train.add_argument(
         "--samples-every", type=int, default=0, metavar="STEPS", help="speak a sentence so often (0: never)"
     )
+    train.add_argument(
+        "--code-dropout", type=float, default=0.0, help="share of the audio not seen in training (default: %(default)s)"
+    )
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     train.set_defaults(run=_train)
     speak = commands.add_parser("speak", help="let a model speak, chat, play a role or sing")
@@ -58,7 +61,10 @@ def _train(options: argparse.Namespace) -> int:
 
     _all_cores()
     given = {name: getattr(options, name) for name in ("size", "stage", "steps", "learning_rate", "positions")}
-    given |= {name: getattr(options, name) for name in ("accumulate", "seed", "bf16", "samples_every", "resume")}
+    given |= {
+        name: getattr(options, name)
+        for name in ("accumulate", "seed", "bf16", "code_dropout", "samples_every", "resume")
+    }
     record = train(Plan(options.corpus, Path(options.out), weights=_weights(options.weights), **given))
     left_out = record["left out of the last epoch"]
     for task, count in left_out["counts"].items():
@@ -127,9 +133,11 @@ def _folder(name: str) -> Path:
 
 
 def _all_cores() -> None:
-    """Training is one process: it may use what the pipeline's many single-threaded ones do not."""
+    """Training is one process: it may use what the pipeline's many single-threaded ones do not. Numbers next to zero
+    are zero: processors are slow with them."""
     import os
 
     import torch
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_flush_denormal(True)

@@ -18,6 +18,8 @@ REPETITION_WINDOW = 5
 MAX_POSITIONS = 2_000
 LONGEST_UNIT = 40
 """Audio steps after which the next unit of a given text is due, whatever the model prefers."""
+MEDIAN = 0.5
+"""A unit is over when the chance that it still goes on has fallen so low."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ class Generator:
     @torch.inference_mode()
     def read(self, prompt: Sequence, units: Listed[Listed[int]], frames: Listed[int] | None = None) -> Reply:
         """A reply that says the given units of text, all their tokens in order, and nothing else. Each comes AHEAD of
-        its frame, or without `frames` when the model prefers text to audio: it has said the one before. The audio goes
-        on until the model ends it. Stops after MAX_POSITIONS.
+        its frame, or without `frames` when the one before has sounded as long as the model's median (`_Script`). The
+        audio goes on until the model ends it. Stops after MAX_POSITIONS.
         """
         script = _Script(units, frames)
         return self._run(prompt, lambda logits, reply: self._given(logits, reply, script))
@@ -125,19 +127,21 @@ class Generator:
         """The next token of a given text, if its time has come; else audio, whose end is the reply's once all is
         said."""
         codes, num_steps = self.layout.codebook(0), len(reply.steps)
-        prefers_text = bool(logits[: codes.start].logsumexp(0) > logits[codes.start :].logsumexp(0))
-        token = script.token(num_steps, prefers_text)
+        first_pad = codes.start + self.layout.cardinality
+        chances = torch.softmax(logits, 0)
+        goes_on = chances[codes.start : first_pad].sum()
+        ends = chances[: codes.start].sum() if script.left else chances[self.end] + chances[first_pad:].sum()
+        script.step(float(ends / (ends + goes_on)))
+        token = script.token(num_steps)
         if token is not None:
             return token
-        frames = self._end_of_codes(reply)
-        if frames is not None and num_steps == frames + self.layout.num_codebooks - 1:
-            return self.end
-        end = logits[self.end].clone()
         logits[: codes.start] = -torch.inf
-        if script.left:
-            logits[codes.start + self.layout.cardinality :] = -torch.inf  # the audio may not end before the text
-        elif self.layout.num_codebooks == 1 and num_steps:  # one codebook has no pads: audio ends with the message
-            logits[self.end] = end
+        frames = self._end_of_codes(reply)
+        if frames is not None:
+            return self.end if num_steps == frames + self.layout.num_codebooks - 1 else None
+        if script.over and not script.left and num_steps:
+            return self.end if self.layout.num_codebooks == 1 else first_pad  # one codebook has no pads
+        logits[first_pad:] = -torch.inf
         return None
 
     def _first(self, logits: Tensor, reply: Reply, draw: torch.Generator) -> int:
@@ -192,26 +196,42 @@ class Generator:
 
 
 class _Script:
-    """A text that is being given, unit by unit."""
+    """A text that is being given, unit by unit.
+
+    How long a unit sounds is the median of the model's own durations: it is over when the chance that it still goes on
+    has fallen to one half. So is the audio after the last one. The likeliest choice at each step would wait much
+    longer.
+    """
 
     def __init__(self, units: Listed[Listed[int]], frames: Listed[int] | None) -> None:
         self.waiting = [list(unit) for unit in units]
         self.frames = None if frames is None else list(frames)
         self.running: list[int] = []
-        self.since = 0
+        self.since, self.going_on = 0, 1.0
 
     @property
     def left(self) -> bool:
         """Whether anything is still to be given."""
         return bool(self.waiting or self.running)
 
-    def token(self, num_steps: int, prefers_text: bool) -> int | None:
+    @property
+    def over(self) -> bool:
+        """Whether what sounds is rather over than not."""
+        return self.going_on <= MEDIAN
+
+    def step(self, ends: float) -> None:
+        """The model has given the end of what sounds this chance, now."""
+        if not self.running:
+            self.going_on *= 1.0 - ends
+
+    def token(self, num_steps: int) -> int | None:
         """The next token, if its unit has begun or begins now, after so many audio steps."""
-        if not self.running and self.waiting and self._is_time(num_steps, prefers_text):
+        if not self.running and self.waiting and self._is_time(num_steps):
             self.running, self.since = self.waiting.pop(0), num_steps
+            self.going_on = 1.0
         return self.running.pop(0) if self.running else None
 
-    def _is_time(self, num_steps: int, prefers_text: bool) -> bool:
+    def _is_time(self, num_steps: int) -> bool:
         if self.frames is not None:
             return num_steps >= self.frames[-len(self.waiting)] - AHEAD
-        return prefers_text or num_steps - self.since >= LONGEST_UNIT
+        return self.over or num_steps - self.since >= LONGEST_UNIT

@@ -28,7 +28,11 @@ SIZES: dict[str, dict[str, int]] = {
 
 
 class SpokenConfig(PretrainedConfig):
-    """The layout of the tokens, what the codes are of, and the backbone."""
+    """The layout of the tokens, what the codes are of, and the backbone.
+
+    In training the share `code_dropout` of the audio positions is not seen: a small model otherwise goes on from the
+    audio before, which in training is true and in speaking its own, and hardly minds the text.
+    """
 
     model_type = "troupe"
     sub_configs: ClassVar[dict[str, Any]] = {"backbone": Qwen3Config}
@@ -41,12 +45,14 @@ class SpokenConfig(PretrainedConfig):
         cardinality: int = 1024,
         speaker_size: int = 128,
         codec: dict[str, Any] | None = None,
+        code_dropout: float = 0.0,
         tie_word_embeddings: bool = True,
         **others: Any,
     ) -> None:
         self.backbone = Qwen3Config(**backbone) if isinstance(backbone, dict) else backbone or Qwen3Config()
         self.text_size, self.num_codebooks, self.cardinality = text_size, num_codebooks, cardinality
         self.speaker_size, self.codec = speaker_size, codec or {}
+        self.code_dropout = code_dropout
         super().__init__(tie_word_embeddings=tie_word_embeddings, **others)
 
     @property
@@ -127,6 +133,8 @@ class SpokenModel(PreTrainedModel):
         if audio is not None and bool(audio.any()):
             steps = ids[audio]
             mean = F.embedding_bag(steps, self.embeddings.weight, mode="mean")
+            if self.training and self.config.code_dropout:
+                mean = mean * (torch.rand(len(mean), 1, device=mean.device) >= self.config.code_dropout)
             embedded = embedded.masked_scatter(audio.unsqueeze(-1), mean.to(embedded.dtype))
         if speakers is not None and len(speakers):
             marked = first == self.layout.marker(SPEAKER)

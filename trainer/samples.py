@@ -1,7 +1,7 @@
 """What a dialogue teaches: chat samples of its kind, and speech synthesis and recognition of its turns. No tokens
 here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.script import Language
-from schemas.tokens import SPEAKER
-from trainer.word_times import tokens, word_times
+from schemas.tokens import PHONES, SPEAKER
+from trainer.word_times import readings, tokens, word_times
 
 Task = Literal["tts", "asr", "reading", "conversation", "roleplay", "singing"]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -20,7 +20,8 @@ ASR_REQUEST = "Convert the speech to text.\n"
 VOICE_LINE = f"Your Voice Embedding: {SPEAKER}."
 READING_SYSTEM = f"Read in text-audio interleaved manner.\n{VOICE_LINE}"
 CHAT_SYSTEM = f"Respond in text-audio interleaved manner.\n{VOICE_LINE}"
-"""Requests and system lines are those of VITA-QinYu, that of reading excepted."""
+PUNCTUATION = ",.?!;:…—，。？！；：、"
+"""Requests and system lines are those of VITA-QinYu, that of reading excepted. PUNCTUATION is what pauses."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,15 @@ def reading(turn: Mapping[str, Any], speaker: NDArray[np.float32], language: Lan
 
 
 def in_words(spoken: str, language: Language) -> tuple[str, ...]:
-    """A normalized text in words (Chinese characters), punctuation attached, as readings have them."""
+    """A normalized text in words (Chinese characters) as readings have them: in phones, so that a small corpus need not
+    teach spelling, with the punctuation that follows. A word that no dictionary has is spelled in letters."""
     words = tokens(spoken, language)
-    return words if language == "zh" else tuple(f" {word}" for word in words)
+    return tuple(_unit(word, phones) for word, phones in zip(words, readings(words, language), strict=True))
+
+
+def _unit(word: str, phones: Sequence[str] | None) -> str:
+    punctuation = "".join(character for character in word if character in PUNCTUATION)
+    return f" {word}" if phones is None else "".join(PHONES[phone] for phone in phones) + punctuation
 
 
 _WORDS: dict[tuple[str, Language, str, float], tuple[tuple[str, float], ...]] = {}

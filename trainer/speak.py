@@ -1,7 +1,7 @@
 """`troupe speak`: a trained model reads, answers, plays a role, sings and writes down what it hears."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,8 @@ class Speaker:
     def read(self, text: str, voice: Known | None = None) -> Spoken:
         """Read a text aloud, word by word (the task `reading`). Raises UnspeakableTextError for what has no sound."""
         voice = voice or self._voice(text)
-        return self.read_units(in_words(normalize(text, voice.language), voice.language), voice.speaker)
+        spoken = self.read_units(in_words(normalize(text, voice.language), voice.language), voice.speaker)
+        return replace(spoken, text=text)
 
     def sing(self, score: Score, voice: Known) -> Spoken:
         """Sing a score, in its key and tempo (the task `reading` too)."""

@@ -58,6 +58,7 @@ class Plan:
     accumulate: int = 1
     seed: int = 1
     bf16: bool = False
+    code_dropout: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
     samples_every: int = 0
     resume: bool = False
@@ -73,6 +74,7 @@ def train(plan: Plan) -> dict[str, Any]:
     set_seed(plan.seed)
     stage = STAGES[plan.stage]
     model, tokenizer = start(plan)
+    model.config.code_dropout = plan.code_dropout
     maker = SequenceMaker(tokenizer, model.layout, model.config.codec["frame_rate"])
     rows = PackedRows(plan.corpus, "train", maker, plan.positions, plan.seed, plan.weights)
     freeze(model, stage.trained)
@@ -91,6 +93,7 @@ def train(plan: Plan) -> dict[str, Any]:
         "size": plan.size,
         "steps": trainer.state.global_step,
         "positions_per_step": plan.positions * plan.accumulate,
+        "code_dropout": plan.code_dropout,
         "weights": rows.weights,
         "seed": plan.seed,
         "left out of the last epoch": {"counts": dict(rows.left_out.counts), "first": rows.left_out.names},

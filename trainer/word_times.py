@@ -181,6 +181,30 @@ def _parts(text: str) -> tuple[ReferenceWord, ...]:
     return reference_words(text, "en", english_lexicon(), _letters)
 
 
+def readings(words: Sequence[str], language: Language) -> list[Phones | None]:
+    """The first dictionary reading of each word, tones among the phones of Mandarin; None for a word that has none."""
+    return _mandarin_readings(words) if language == "zh" else [_english_reading(word) for word in words]
+
+
+def _mandarin_readings(characters: Sequence[str]) -> list[Phones | None]:
+    """Those of the characters together, as a neighbour may decide on one."""
+    try:
+        syllables = reference_words("".join(characters), "zh", {}, _letters)
+    except UnspeakableTextError:
+        syllables = ()
+    return [one.readings[0] for one in syllables] if len(syllables) == len(characters) else [None for _ in characters]
+
+
+def _english_reading(word: str) -> Phones | None:
+    try:
+        parts = _parts(word)
+    except UnspeakableTextError:
+        return None
+    return (
+        None if any(part.fallback for part in parts) else tuple(phone for part in parts for phone in part.readings[0])
+    )
+
+
 def _letters(word: str) -> Phones:
     """A word that no dictionary has: a phone a letter, vowel or consonant."""
     return tuple("AH" if letter in "aeiouy" else "T" for letter in word)

@@ -10,6 +10,7 @@ from schemas.tokens import (
     HOLDS,
     MARKERS,
     NOTES,
+    PHONES,
     SPEAKER,
     SPECIALS,
     USER_SPEAKER,
@@ -130,8 +131,9 @@ def test_a_layout_of_nothing(wrong: str) -> None:
         TokenLayout(**sizes)
 
 
-def test_special_tokens_are_each_one_and_hold_notes_and_lengths() -> None:
-    assert len(set(SPECIALS)) == len(SPECIALS) == 5 + 53 + 100
+def test_special_tokens_are_each_one_and_hold_notes_lengths_and_phones() -> None:
+    assert len(set(SPECIALS)) == len(SPECIALS) == 5 + 53 + 100 + len(PHONES)
+    assert (PHONES["AE"], PHONES["zh"], PHONES["4"]) == ("<|phone_AE|>", "<|phone_zh|>", "<|phone_4|>")
     assert (NOTES[36], NOTES[88], HOLDS[1], HOLDS[100]) == (
         "<|note_36|>",
         "<|note_88|>",

@@ -11,7 +11,7 @@ from schemas.tokens import TokenLayout
 from tests.trainer.tiny import drawn_codes
 from tests.trainer.worlds import scripted, world
 from trainer import generate
-from trainer.generate import Decoding, Generator, Reply
+from trainer.generate import MEDIAN, Decoding, Generator, Reply
 from trainer.packing import collate
 from trainer.sequences import AHEAD, NO_CODE
 
@@ -88,17 +88,20 @@ def test_decoding_with_a_cache_takes_what_is_likeliest_over_the_whole_sequence(
     del batch["labels"]
     with torch.no_grad():
         states = made.model(**batch).hidden[0, len(prompt) - 1 :]
-    said, place = entries(reply, layout), 0
+    said, place, goes_on = entries(reply, layout), 0, 1.0
     assert reply.modalities.count("audio") > 0 or not given
     for state, position, kind in zip(states[: len(replied)], replied, reply.modalities, strict=True):
         first = made.model.first_logits(state)
         sounds = {layout.codebook(0).start + entry for entry in allowed(layout, said[:place], 0)}
         if not given:
             assert position[0] == max([*range(layout.text_size), *sounds], key=first.tolist().__getitem__)
-        elif kind == "audio":  # beside the delay, nothing but that the text comes before the end of the audio decides
-            ends = {made.end} if num_codebooks == 1 and place >= 20 - AHEAD else set()
-            codes = sounds & set(range(layout.codebook(0).start, layout.codebook(0).start + layout.cardinality))
-            choices = ends | (sounds if place >= 20 - AHEAD else codes)
+        elif kind == "audio":
+            codes = range(layout.codebook(0).start, layout.codebook(0).start + layout.cardinality)
+            if place >= 20 - AHEAD:  # all is said: from here on the audio may end, and does when its chances are even
+                chances = torch.softmax(first, 0)
+                ends = chances[made.end] + chances[codes.stop :].sum()
+                goes_on *= 1 - float(ends / (ends + chances[codes.start : codes.stop].sum()))
+            choices = sounds & set(codes) if goes_on > MEDIAN else sounds - set(codes)
             assert position[0] == max(choices, key=first.tolist().__getitem__)
         if kind == "audio":
             for codebook in range(1, num_codebooks):

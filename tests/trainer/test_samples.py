@@ -6,6 +6,20 @@ import pytest
 from tests.trainer.tiny import dialogues, drawn_codes, person, row, score, song, turn
 from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, TASKS, Message, Sample, in_words, reading, samples
 
+READINGS = {
+    "hi": "HH AY",
+    "you": "Y UW",
+    "hello": "HH AH L OW",
+    "my": "M AY",
+    "friend": "F R EH N D",
+    "well": "W EH L",
+    "yes": "Y EH S",
+    "今": "j in 1",
+    "天": "t ian 1",
+    "你": "n i 2",
+    "好": "h ao 3",
+    "吗": "m a 5",
+}
 VOICES = {role: np.array(person(f"d-{role}")["speaker_vector"], np.float32) for role in ("user", "assistant")}
 
 
@@ -22,10 +36,15 @@ def same(found: Sample, wanted: Sample) -> bool:
     return found.speaker.dtype == np.float32 and np.array_equal(found.speaker, wanted.speaker)
 
 
+def in_phones(*words: str) -> str:
+    """Words of the tests as units of a reading."""
+    return "".join("".join(f"<|phone_{phone}|>" for phone in READINGS[word].split()) for word in words)
+
+
 def taught(name: str, text: str, speaker: np.ndarray) -> list[Sample]:
-    """What a plain turn teaches: to read it, to speak it, to write it down."""
+    """What a plain turn of a word teaches: to read it, to speak it, to write it down."""
     codes = drawn_codes(6, name)
-    reads = (Message("system", READING_SYSTEM), Message("assistant", text, codes, words=((f" {text}", 0.0),)))
+    reads = (Message("system", READING_SYSTEM), Message("assistant", text, codes, words=((in_phones(text), 0.0),)))
     asked = Message("user", f"Convert the text to speech.\n{text}")
     speaks = (Message("system", "Your Voice Embedding: <|speaker|>."), asked, Message("assistant", "", codes))
     writes = (Message("user", "Convert the speech to text.\n", codes), Message("assistant", text))
@@ -115,14 +134,14 @@ def test_words_are_read_where_their_phones_are() -> None:
     said = turn("two", "user", "Hi, 2 you!", spoken="Hi, you!", duration_s=1.6, phones=made)
     message = reading(said, VOICES["user"], "en").messages[-1]
     assert (message.text, message.score) == ("Hi, 2 you!", None)
-    assert message.words == ((" Hi,", 0.2), (" you!", 0.9))
+    assert message.words == ((in_phones("hi") + ",", 0.2), (in_phones("you") + "!", 0.9))
 
 
 def test_words_without_phones_are_spread_over_the_sound() -> None:
-    said = turn("spread", "user", "ab cdef", duration_s=1.2)
+    said = turn("spread", "user", "hi zqrk", duration_s=1.2)
     words = reading(said, VOICES["user"], "en").messages[-1].words
     assert words is not None
-    assert [word for word, _ in words] == [" ab", " cdef"]
+    assert [word for word, _ in words] == [in_phones("hi"), " zqrk"]  # what no dictionary has is spelled
     assert [start_s for _, start_s in words] == pytest.approx([0.0, 0.4])
 
 
@@ -130,7 +149,7 @@ def test_chinese_is_read_by_characters() -> None:
     said = turn("zh", "user", "你好。", duration_s=1.2)
     words = reading(said, VOICES["user"], "zh").messages[-1].words
     assert words is not None
-    assert [word for word, _ in words] == ["你", "好。"]
+    assert [word for word, _ in words] == [in_phones("你"), in_phones("好") + "。"]
     assert [start_s for _, start_s in words] == pytest.approx([0.0, 0.6])
 
 
@@ -142,11 +161,12 @@ def test_another_utterance_of_the_same_name_has_words_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("spoken", "language", "words"),
     [
-        ("Hello, my friend.", "en", (" Hello,", " my", " friend.")),
-        ("Well - yes!", "en", (" Well -", " yes!")),
-        ("今天，好吗？", "zh", ("今", "天，", "好", "吗？")),
+        ("Hello, my friend.", "en", ("hello", ",", "my", "", "friend", ".")),
+        ("Well - yes!", "en", ("well", "", "yes", "!")),
+        ("今天，好吗？", "zh", ("今", "", "天", "，", "好", "", "吗", "？")),
     ],
 )
-def test_words_have_their_punctuation(spoken: str, language: Any, words: tuple[str, ...]) -> None:
-    assert in_words(spoken, language) == words
-    assert "".join(words).strip() == spoken
+def test_words_are_phones_with_their_punctuation(spoken: str, language: Any, words: tuple[str, ...]) -> None:
+    assert in_words(spoken, language) == tuple(
+        in_phones(word) + mark for word, mark in zip(words[::2], words[1::2], strict=True)
+    )

@@ -150,7 +150,12 @@ def checkpoint(letters: PreTrainedTokenizerBase, tmp_path: Path) -> Path:
     """A tiny random Qwen3 with its tokenizer, whose vocabulary has fewer rows than the table of embeddings."""
     torch.manual_seed(7)
     config = Qwen3Config(
-        **tiny.BACKBONE, num_key_value_heads=1, head_dim=16, vocab_size=450, pad_token_id=3, tie_word_embeddings=True
+        **tiny.BACKBONE,
+        num_key_value_heads=1,
+        head_dim=16,
+        vocab_size=len(letters) + 36,
+        pad_token_id=3,
+        tie_word_embeddings=True,
     )
     Qwen3ForCausalLM(config).save_pretrained(tmp_path / "qwen")
     letters.save_pretrained(tmp_path / "qwen")
