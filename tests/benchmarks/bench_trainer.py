@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from schemas.tokens import END_OF_CONV, IM_END, TokenLayout
+from schemas.tokens import IM_END, TokenLayout
 from trainer.generate import Decoding, Generator
 from trainer.model import SpokenModel, sized
 from trainer.packing import collate, pack, stream
@@ -101,7 +101,7 @@ def readings(corpus: str) -> Iterator[Sample]:
     for row in stream(corpus, "train"):
         for turn in row["turns"]:
             if turn["song"] is None and turn["style"] == "plain":
-                yield reading(turn, voice(row, turn["role"]))
+                yield reading(turn, voice(row, turn["role"]), row["language"])
 
 
 def foretold(model: SpokenModel, batches: list[dict[str, Any]]) -> float:
@@ -120,15 +120,16 @@ def foretold(model: SpokenModel, batches: list[dict[str, Any]]) -> float:
 
 
 def reproduced(model: SpokenModel, maker: SequenceMaker, samples: list[Sample]) -> float:
-    """Share of codes that greedy reading says at their frame."""
-    end, close = (maker.tokenizer.convert_tokens_to_ids(name) for name in (IM_END, END_OF_CONV))
-    generator = Generator(model, end, Decoding(repetition_penalty=1.0))
+    """Share of codes that greedy reading says at their frame; when each word comes is the model's too."""
+    generator = Generator(model, maker.tokenizer.convert_tokens_to_ids(IM_END), Decoding(repetition_penalty=1.0))
     hits, count = 0, 0
     for sample in samples:
         *before, said = sample.messages
         prompt = maker.prompt(Sample(sample.sample_id, sample.task, tuple(before), sample.speaker))
         assert said.codes is not None
-        got = generator.codes(generator.reply(prompt, [*maker.text_tokens(said.text), close], said.lead))
+        assert said.words is not None
+        units = maker.unit_tokens([word for word, _ in said.words])
+        got = generator.codes(generator.read(prompt, units))
         shared = min(len(got), len(said.codes))
         hits, count = hits + int((got[:shared] == said.codes[:shared]).sum()), count + said.codes.size
     return hits / count
