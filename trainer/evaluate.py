@@ -25,7 +25,7 @@ from stages.backends.registry import load
 from stages.sung_pitch import expected, frame_measures, track_song
 from trainer.generate import Decoding
 from trainer.packing import collate, stream
-from trainer.samples import TASKS, Sample, asr, chat, in_words, samples
+from trainer.samples import TASKS, Sample, asr, chat, in_units, samples
 from trainer.speak import Speaker, Spoken
 
 Row = Mapping[str, Any]
@@ -130,7 +130,7 @@ class Judge:
         """A line's text, or its score, in the voice of a line: the task `reading`."""
         if text.turn["score"]:
             return self.speaker.sing_column(text.turn["score"], voice.speaker)
-        return self.speaker.read_units(in_words(text.turn["spoken"], text.language), voice.speaker)
+        return self.speaker.read_units(in_units(text.turn["spoken"], text.language), voice.speaker)
 
     def tts(self, voice: Line, text: Line) -> Spoken:
         """The same for the task `tts`."""

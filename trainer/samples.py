@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.phones import TONES
 from schemas.script import Language
 from schemas.tokens import PHONES, SPEAKER
 from trainer.word_times import readings, tokens, word_times
@@ -27,14 +28,14 @@ PUNCTUATION = ",.?!;:…—，。？！；：、"
 @dataclass(frozen=True)
 class Message:
     """One message: its text, and its audio as codes [T, K] where it has any. `score` is a row's score column if sung.
-    A reading has its `words`, each with its start in seconds (none, where the score says when).
+    A reading has its `units`, each with its start in seconds (none, where the score says when).
     """
 
     role: Literal["system", "user", "assistant"]
     text: str = ""
     codes: NDArray[np.uint16] | None = None
     score: Mapping[str, Any] | None = None
-    words: tuple[tuple[str, float], ...] | None = None
+    units: tuple[tuple[str, float], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,37 +77,54 @@ def chat(row: Mapping[str, Any], heard: bool = True) -> Sample:
 
 
 def reading(turn: Mapping[str, Any], speaker: NDArray[np.float32], language: Language) -> Sample:
-    """A given text read aloud, or a given score sung: each word stands right before its sound. A small model learns
-    this long before it finds its place in a text that stands in the request, as in `tts`, and when a word is over it
-    says itself: it prefers text to audio then."""
-    said = replace(reply(turn), words=() if turn["score"] else _words(turn, language))
+    """A given text read aloud, or a given score sung: each phone, or note, stands right before its sound. A small model
+    learns this long before it finds its place in a text that stands in the request, as in `tts`."""
+    said = replace(reply(turn), units=() if turn["score"] else _timed_units(turn, language))
     return Sample(f"{turn['utterance_id']}-reading", "reading", (Message("system", READING_SYSTEM), said), speaker)
 
 
-def in_words(spoken: str, language: Language) -> tuple[str, ...]:
-    """A normalized text in words (Chinese characters) as readings have them: in phones, so that a small corpus need not
-    teach spelling, with the punctuation that follows. A word that no dictionary has is spelled in letters."""
-    words = tokens(spoken, language)
-    return tuple(_unit(word, phones) for word, phones in zip(words, readings(words, language), strict=True))
+def in_units(spoken: str, language: Language) -> tuple[str, ...]:
+    """A normalized text as readings have it: a unit a phone, with its tone, so that a small corpus need not teach
+    spelling; punctuation with the phone before it. A word that no dictionary has is one unit, in letters."""
+    return tuple(unit for word in _units(tokens(spoken, language), language) for unit in word)
 
 
-def _unit(word: str, phones: Sequence[str] | None) -> str:
-    punctuation = "".join(character for character in word if character in PUNCTUATION)
-    return f" {word}" if phones is None else "".join(PHONES[phone] for phone in phones) + punctuation
+def _units(words: Sequence[str], language: Language) -> list[tuple[str, ...]]:
+    """Those of each word."""
+    return [_of_word(word, phones) for word, phones in zip(words, readings(words, language), strict=True)]
 
 
-_WORDS: dict[tuple[str, Language, str, float], tuple[tuple[str, float], ...]] = {}
-"""Words already timed, by utterance, its text and length: every epoch wants them again, and another corpus may have
+def _of_word(word: str, phones: Sequence[str] | None) -> tuple[str, ...]:
+    if phones is None:
+        return (f" {word}",)
+    units: list[str] = []
+    for phone in phones:
+        if phone in TONES:
+            units[-1] += PHONES[phone]
+        else:
+            units.append(PHONES[phone])
+    units[-1] += "".join(character for character in word if character in PUNCTUATION)
+    return tuple(units)
+
+
+_UNITS: dict[tuple[str, Language, str, float], tuple[tuple[str, float], ...]] = {}
+"""Units already timed, by utterance, its text and length: every epoch wants them again, and another corpus may have
 another utterance of that name."""
 
 
-def _words(turn: Mapping[str, Any], language: Language) -> tuple[tuple[str, float], ...]:
+def _timed_units(turn: Mapping[str, Any], language: Language) -> tuple[tuple[str, float], ...]:
+    """The units of a turn, and when each starts. Those of a word share its time alike: a frame is as long as a phone,
+    and dictionaries and voices seldom agree on every one."""
     key = turn["utterance_id"], language, turn["spoken"], turn["duration_s"]
-    if key not in _WORDS:
+    if key not in _UNITS:
         timed = word_times({**turn, "language": language, "measures": {}})
-        starts_s = (start_s for start_s, _ in timed.spans)
-        _WORDS[key] = tuple(zip(in_words(turn["spoken"], language), starts_s, strict=True))
-    return _WORDS[key]
+        units = _units(timed.words, language)
+        _UNITS[key] = tuple(
+            (unit, start_s + (end_s - start_s) * place / len(word))
+            for word, (start_s, end_s) in zip(units, timed.spans, strict=True)
+            for place, unit in enumerate(word)
+        )
+    return _UNITS[key]
 
 
 def tts(turn: Mapping[str, Any], speaker: NDArray[np.float32]) -> Sample:

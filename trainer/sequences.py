@@ -74,7 +74,7 @@ class SequenceMaker:
         """What a message says, and its end."""
         end = self._text(f"{IM_END}\n")
         if message.role == "assistant" and message.codes is not None:
-            laid = self._interleaved(message) if message.words is None else self._read(message)
+            laid = self._interleaved(message) if message.units is None else self._read(message)
             return np.concatenate([laid, end])
         text = self._voiced(message.text) if message.role == "system" else self._text(message.text)
         if message.codes is not None:
@@ -103,9 +103,9 @@ class SequenceMaker:
         """A reading: the tokens of each unit before the steps from AHEAD frames before its start; END_OF_CONV is one of
         the last unit's."""
         assert message.codes is not None
-        assert message.words is not None
+        assert message.units is not None
         audio, parts, reached = self.layout.steps(message.codes), [], 0
-        starts = melody_units(message.score, self.frame_rate) if message.score else self._frames(message.words)
+        starts = melody_units(message.score, self.frame_rate) if message.score else self._frames(message.units)
         for tokens, (_, frame) in zip(self.unit_tokens([text for text, _ in starts]), starts, strict=True):
             place = min(max(reached, frame - AHEAD), len(message.codes) - 1)
             parts += [audio[reached:place], self._column(tokens)]
@@ -118,8 +118,8 @@ class SequenceMaker:
         tokens[-1].append(self._token(END_OF_CONV))
         return tokens
 
-    def _frames(self, words: Iterable[tuple[str, float]]) -> list[tuple[str, int]]:
-        return [(word, int(start_s * self.frame_rate)) for word, start_s in words]
+    def _frames(self, units: Iterable[tuple[str, float]]) -> list[tuple[str, int]]:
+        return [(unit, int(start_s * self.frame_rate)) for unit, start_s in units]
 
     def _text(self, text: str) -> NDArray[np.int64]:
         """Text as positions."""

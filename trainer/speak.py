@@ -20,7 +20,7 @@ from stages.backends.registry import load
 from stages.normalize_text import normalize
 from trainer.generate import Decoding, Generator, Reply
 from trainer.model import SpokenModel
-from trainer.samples import ASR_REQUEST, READING_SYSTEM, TTS_REQUEST, VOICE_LINE, Message, Sample, in_words
+from trainer.samples import ASR_REQUEST, READING_SYSTEM, TTS_REQUEST, VOICE_LINE, Message, Sample, in_units
 from trainer.sequences import SequenceMaker, melody_units
 from trainer.text_tokens import load_tokenizer
 from trainer.voices import Known, Voices
@@ -70,9 +70,9 @@ class Speaker:
         return cls(model, load_tokenizer(folder), Voices.load(folder), decoding)
 
     def read(self, text: str, voice: Known | None = None) -> Spoken:
-        """Read a text aloud, word by word (the task `reading`). Raises UnspeakableTextError for what has no sound."""
+        """Read a text aloud, phone by phone (the task `reading`). Raises UnspeakableTextError for what has no sound."""
         voice = voice or self._voice(text)
-        spoken = self.read_units(in_words(normalize(text, voice.language), voice.language), voice.speaker)
+        spoken = self.read_units(in_units(normalize(text, voice.language), voice.language), voice.speaker)
         return replace(spoken, text=text)
 
     def sing(self, score: Score, voice: Known) -> Spoken:

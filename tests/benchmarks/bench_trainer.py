@@ -127,8 +127,8 @@ def reproduced(model: SpokenModel, maker: SequenceMaker, samples: list[Sample]) 
         *before, said = sample.messages
         prompt = maker.prompt(Sample(sample.sample_id, sample.task, tuple(before), sample.speaker))
         assert said.codes is not None
-        assert said.words is not None
-        units = maker.unit_tokens([word for word, _ in said.words])
+        assert said.units is not None
+        units = maker.unit_tokens([word for word, _ in said.units])
         got = generator.codes(generator.read(prompt, units))
         shared = min(len(got), len(said.codes))
         hits, count = hits + int((got[:shared] == said.codes[:shared]).sum()), count + said.codes.size

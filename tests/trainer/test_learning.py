@@ -12,14 +12,14 @@ from tests.trainer import tiny
 from trainer.generate import Decoding, Generator
 from trainer.model import SpokenModel
 from trainer.packing import collate
-from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, Message, Sample, in_words
+from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, Message, Sample, in_units
 from trainer.sequences import Sequence, SequenceMaker
 
 
-def words(text: str, frames: int) -> tuple[tuple[str, float], ...]:
-    """Words spread evenly over the sound."""
-    said = in_words(text, "en")
-    return tuple((word, frames / 12.5 * place / len(said)) for place, word in enumerate(said))
+def spread(text: str, frames: int) -> tuple[tuple[str, float], ...]:
+    """Phones spread evenly over the sound."""
+    said = in_units(text, "en")
+    return tuple((unit, frames / 12.5 * place / len(said)) for place, unit in enumerate(said))
 
 
 def utterances() -> list[Sample]:
@@ -32,7 +32,9 @@ def utterances() -> list[Sample]:
             "reading" if read else "conversation",
             (
                 Message("system", READING_SYSTEM if read else CHAT_SYSTEM),
-                Message("assistant", text, tiny.drawn_codes(frames, text), words=words(text, frames) if read else None),
+                Message(
+                    "assistant", text, tiny.drawn_codes(frames, text), units=spread(text, frames) if read else None
+                ),
             ),
             voice,
         )
@@ -80,14 +82,14 @@ def test_a_toy_learns_four_utterances_by_heart(maker: SequenceMaker) -> None:
     for sample in made:
         system, said = sample.messages
         prompt = maker.prompt(replace(sample, messages=(system,)))
-        if said.words is None:
+        if said.units is None:
             replies = [generator.reply(prompt)]
             text = [*maker.text_tokens(said.text), tokenizer.convert_tokens_to_ids(END_OF_CONV)]
             assert replies[0].well_formed
         else:
             units, frames = (
-                maker.unit_tokens([word for word, _ in said.words]),
-                [f for _, f in maker._frames(said.words)],
+                maker.unit_tokens([unit for unit, _ in said.units]),
+                [f for _, f in maker._frames(said.units)],
             )
             replies = [generator.read(prompt, units), generator.read(prompt, units, frames)]
             text = [token for unit in units for token in unit]

@@ -1,31 +1,32 @@
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.trainer.tiny import dialogues, drawn_codes, person, row, score, song, turn
-from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, TASKS, Message, Sample, in_words, reading, samples
+from trainer.samples import CHAT_SYSTEM, READING_SYSTEM, TASKS, Message, Sample, in_units, reading, samples
 
 READINGS = {
-    "hi": "HH AY",
-    "you": "Y UW",
-    "hello": "HH AH L OW",
-    "my": "M AY",
-    "friend": "F R EH N D",
-    "well": "W EH L",
-    "yes": "Y EH S",
-    "今": "j in 1",
-    "天": "t ian 1",
-    "你": "n i 2",
-    "好": "h ao 3",
-    "吗": "m a 5",
+    "hi": ["HH", "AY"],
+    "you": ["Y", "UW"],
+    "hello": ["HH", "AH", "L", "OW"],
+    "my": ["M", "AY"],
+    "friend": ["F", "R", "EH", "N", "D"],
+    "well": ["W", "EH", "L"],
+    "yes": ["Y", "EH", "S"],
+    "今": ["j", "in|><|phone_1"],
+    "天": ["t", "ian|><|phone_1"],
+    "你": ["n", "i|><|phone_2"],
+    "好": ["h", "ao|><|phone_3"],
+    "吗": ["m", "a|><|phone_5"],
 }
 VOICES = {role: np.array(person(f"d-{role}")["speaker_vector"], np.float32) for role in ("user", "assistant")}
 
 
 def plain(message: Message) -> tuple[object, ...]:
     codes = None if message.codes is None else (message.codes.dtype, message.codes.tolist())
-    return message.role, message.text, codes, message.score, message.words
+    return message.role, message.text, codes, message.score, message.units
 
 
 def same(found: Sample, wanted: Sample) -> bool:
@@ -36,15 +37,22 @@ def same(found: Sample, wanted: Sample) -> bool:
     return found.speaker.dtype == np.float32 and np.array_equal(found.speaker, wanted.speaker)
 
 
-def in_phones(*words: str) -> str:
-    """Words of the tests as units of a reading."""
-    return "".join("".join(f"<|phone_{phone}|>" for phone in READINGS[word].split()) for word in words)
+def in_phones(word: str, mark: str = "") -> list[str]:
+    """A word of the tests in units of a reading: a phone each, with its tone; punctuation with the last."""
+    *before, last = (f"<|phone_{phone}|>" for phone in READINGS[word])
+    return [*before, last + mark]
+
+
+def phones_of(word: str, duration_s: float) -> tuple[tuple[str, float], ...]:
+    """A word's phones, spread over so much sound."""
+    units = in_phones(word)
+    return tuple((unit, duration_s * place / len(units)) for place, unit in enumerate(units))
 
 
 def taught(name: str, text: str, speaker: np.ndarray) -> list[Sample]:
     """What a plain turn of a word teaches: to read it, to speak it, to write it down."""
     codes = drawn_codes(6, name)
-    reads = (Message("system", READING_SYSTEM), Message("assistant", text, codes, words=((in_phones(text), 0.0),)))
+    reads = (Message("system", READING_SYSTEM), Message("assistant", text, codes, units=phones_of(text, 0.48)))
     asked = Message("user", f"Convert the text to speech.\n{text}")
     speaks = (Message("system", "Your Voice Embedding: <|speaker|>."), asked, Message("assistant", "", codes))
     writes = (Message("user", "Convert the speech to text.\n", codes), Message("assistant", text))
@@ -118,8 +126,8 @@ def test_a_song_is_read_with_its_score() -> None:
     assert chat.task == "singing"
     assert chat.messages[-1].score == written
     read = next(one for one in others if one.sample_id == "a-reading").messages[-1]
-    assert (read.score, read.words) == (written, ())
-    assert chat.messages[-1].words is None
+    assert (read.score, read.units) == (written, ())
+    assert chat.messages[-1].units is None
     assert next(one for one in others if one.sample_id == "a-asr").messages[-1] == Message("assistant", "La.")
 
 
@@ -129,33 +137,35 @@ def phones(*labels: tuple[str, float, float]) -> list[dict[str, object]]:
 
 def test_words_are_read_where_their_phones_are() -> None:
     made = phones(
-        ("_", 0.0, 0.2), ("h", 0.2, 0.3), ("aI", 0.3, 0.5), ("_", 0.5, 0.9), ("j", 0.9, 1.0), ("u:", 1.0, 1.4)
+        ("sil", 0.0, 0.2), ("h", 0.2, 0.3), ("aI", 0.3, 0.5), ("sil", 0.5, 0.9), ("j", 0.9, 1.0), ("u:", 1.0, 1.4)
     )
     said = turn("two", "user", "Hi, 2 you!", spoken="Hi, you!", duration_s=1.6, phones=made)
     message = reading(said, VOICES["user"], "en").messages[-1]
     assert (message.text, message.score) == ("Hi, 2 you!", None)
-    assert message.words == ((in_phones("hi") + ",", 0.2), (in_phones("you") + "!", 0.9))
+    assert message.units == tuple(
+        zip([*in_phones("hi", ","), *in_phones("you", "!")], (0.2, 0.35, 0.9, 1.15), strict=True)
+    )
 
 
 def test_words_without_phones_are_spread_over_the_sound() -> None:
     said = turn("spread", "user", "hi zqrk", duration_s=1.2)
-    words = reading(said, VOICES["user"], "en").messages[-1].words
+    words = reading(said, VOICES["user"], "en").messages[-1].units
     assert words is not None
-    assert [word for word, _ in words] == [in_phones("hi"), " zqrk"]  # what no dictionary has is spelled
-    assert [start_s for _, start_s in words] == pytest.approx([0.0, 0.4])
+    assert [word for word, _ in words] == [*in_phones("hi"), " zqrk"]  # what no dictionary has is spelled
+    assert [start_s for _, start_s in words] == pytest.approx([0.0, 0.2, 0.4])
 
 
 def test_chinese_is_read_by_characters() -> None:
     said = turn("zh", "user", "你好。", duration_s=1.2)
-    words = reading(said, VOICES["user"], "zh").messages[-1].words
+    words = reading(said, VOICES["user"], "zh").messages[-1].units
     assert words is not None
-    assert [word for word, _ in words] == [in_phones("你"), in_phones("好") + "。"]
-    assert [start_s for _, start_s in words] == pytest.approx([0.0, 0.6])
+    assert [word for word, _ in words] == [*in_phones("你"), *in_phones("好", "。")]
+    assert [start_s for _, start_s in words] == pytest.approx([0.0, 0.3, 0.6, 0.9])
 
 
 def test_another_utterance_of_the_same_name_has_words_of_its_own() -> None:
-    one, other = (reading(turn("same", "user", text), VOICES["user"], "en") for text in ("first", "second one"))
-    assert [len(sample.messages[-1].words or ()) for sample in (one, other)] == [1, 2]
+    one, other = (reading(turn("same", "user", text), VOICES["user"], "en") for text in ("hi", "hello"))
+    assert [len(sample.messages[-1].units or ()) for sample in (one, other)] == [2, 4]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +177,5 @@ def test_another_utterance_of_the_same_name_has_words_of_its_own() -> None:
     ],
 )
 def test_words_are_phones_with_their_punctuation(spoken: str, language: Any, words: tuple[str, ...]) -> None:
-    assert in_words(spoken, language) == tuple(
-        in_phones(word) + mark for word, mark in zip(words[::2], words[1::2], strict=True)
-    )
+    in_words = (in_phones(word, mark) for word, mark in zip(words[::2], words[1::2], strict=True))
+    assert in_units(spoken, language) == tuple(chain(*in_words))

@@ -78,10 +78,10 @@ def test_twenty_six_text_tokens_and_three_frames(original: SequenceMaker) -> Non
     assert [name for name in names[-len(reply) :] if not name.startswith("A")] == [*text, END_OF_CONV, IM_END, "\n"]
 
 
-def read(maker: SequenceMaker, words: tuple[tuple[str, float], ...], frames: int, **changes: Any) -> list[str]:
+def read(maker: SequenceMaker, units: tuple[tuple[str, float], ...], frames: int, **changes: Any) -> list[str]:
     """What is learned of a reading, by name."""
     codec = {"num_codebooks": maker.layout.num_codebooks, "cardinality": maker.layout.cardinality}
-    message = Message("assistant", "", drawn_codes(frames, "read", codec), words=words, **changes)
+    message = Message("assistant", "", drawn_codes(frames, "read", codec), units=units, **changes)
     sequence = maker.sequence(Sample("one", "reading", (message,)))
     names = spelled(maker, sequence)
     audio = np.array([maker.layout.is_audio(token) for token in sequence.ids[:, 0].tolist()])
@@ -99,7 +99,7 @@ def laid(names: list[str]) -> str:
     )
 
 
-def test_a_word_stands_two_frames_before_its_sound(maker: SequenceMaker) -> None:
+def test_a_unit_stands_two_frames_before_its_sound(maker: SequenceMaker) -> None:
     # 0.4 s are frame 5, 1.0 s frame 12.5, which is within frame 12; 20 frames are 23 steps
     assert laid(read(maker, (("ab", 0.4), ("c", 1.0)), 20)) == f"A3 ab A7 c{END_OF_CONV} A13"
 
@@ -169,7 +169,7 @@ def test_only_a_system_message_has_a_place_for_the_voice(maker: SequenceMaker) -
         Message("user", SPEAKER, said),
         Message("assistant", SPEAKER),
         Message("assistant", SPEAKER, said),
-        Message("assistant", SPEAKER, said, words=((SPEAKER, 0.1),)),
+        Message("assistant", SPEAKER, said, units=((SPEAKER, 0.1),)),
     )
     sequence = maker.sequence(Sample("s", "conversation", messages, VOICE))
     marks = np.flatnonzero(sequence.ids[:, 0] == maker.layout.marker(SPEAKER))
