@@ -39,14 +39,19 @@ class CastVoices:
     def open(self) -> None:
         self.synthesizer.open()
 
-    def process(self, scripts: Sequence[Script]) -> list[CastScript]:
-        return [self._cast(script) for script in scripts]
+    def process(self, scripts: Sequence[Script]) -> list[CastScript | Exception]:
+        """One cast script a script, in order; where a voice cannot be had, its exception takes the place of each."""
+        voices = self._all_voices([who for script in scripts for who in (script.user, script.assistant)])
+        return [self._cast(script, voices[script.user], voices[script.assistant]) for script in scripts]
 
     def close(self) -> None:
         self.synthesizer.close()
 
-    def _cast(self, script: Script) -> CastScript:
-        user, assistant = (self._voice(who) for who in (script.user, script.assistant))
+    def _cast(self, script: Script, user: Voice | Exception, assistant: Voice | Exception) -> CastScript | Exception:
+        if isinstance(user, Exception):
+            return user
+        if isinstance(assistant, Exception):
+            return assistant
         distance_st = voice_distance_st(user, assistant)
         if distance_st < self.min_distance_st:
             raise RecipeError(
@@ -56,23 +61,50 @@ class CastVoices:
             )
         return CastScript(script, user, assistant)
 
-    def _voice(self, character: Character) -> Voice:
-        known = self._voices.get(character)
-        if known is None:
-            known = heard_once(self.synthesizer, character)
-            self._voices[character] = known
-            for oldest in list(self._voices)[:-MAX_KEPT]:
-                self._voices.pop(oldest, None)  # another thread may have been here
-        return known
+    def _all_voices(self, characters: Sequence[Character]) -> dict[Character, Voice | Exception]:
+        """The voices of all, each heard once: those not known yet together, as an endpoint says many at a time."""
+        voices: dict[Character, Voice | Exception] = {
+            who: voice for who in characters if (voice := self._voices.get(who)) is not None
+        }
+        new = [who for who in dict.fromkeys(characters) if who not in voices]
+        for character, heard in zip(new, heard_all(self.synthesizer, new), strict=True):
+            voices[character] = heard
+            if not isinstance(heard, Exception):
+                self._voices[character] = heard
+        for oldest in list(self._voices)[:-MAX_KEPT]:
+            self._voices.pop(oldest, None)  # another thread may have been here
+        return voices
 
 
 def heard_once(synthesizer: SpeechSynthesizer, character: Character) -> Voice:
-    """The character's voice with its reference. Raises ValueError for what is no voice or no speech."""
+    """The character's voice with its reference. Raises ValueError for what is no voice or no speech, and what the back
+    end gives in place of one."""
+    (heard,) = heard_all(synthesizer, [character])
+    if isinstance(heard, Exception):
+        raise heard
+    return heard
+
+
+def heard_all(synthesizer: SpeechSynthesizer, characters: Sequence[Character]) -> list[Voice | Exception]:
+    """The same for many, in order, with failures in their places."""
+    lines = [_reference_line(character, _designed(synthesizer, character)) for character in characters]
+    takes = SynthesizeSpeech(synthesizer).process(lines)
+    return [
+        take if isinstance(take, Exception) else replace(line.voice, reference=take.samples)
+        for line, take in zip(lines, takes, strict=True)
+    ]
+
+
+def _designed(synthesizer: SpeechSynthesizer, character: Character) -> Voice:
     voice = synthesizer.design(character)
     if wrong := [name for name, value in voice.traits.items() if not isfinite(value)]:
         raise ValueError(f"voice {voice.voice_id}: not a finite number: {', '.join(wrong)}")
+    return voice
+
+
+def _reference_line(character: Character, voice: Voice) -> Line:
     spoken = REFERENCE_TEXT[character.language]
-    line = Line(
+    return Line(
         dialogue_id=f"reference-{character.character_id}",
         turn_index=0,
         attempt=0,
@@ -84,8 +116,6 @@ def heard_once(synthesizer: SpeechSynthesizer, character: Character) -> Voice:
         character=character,
         voice=voice,
     )
-    (take,) = SynthesizeSpeech(synthesizer).process([line])
-    return replace(voice, reference=take.samples)
 
 
 def voice_distance_st(one: Voice, other: Voice) -> float:
