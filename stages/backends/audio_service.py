@@ -22,8 +22,8 @@ Send = Callable[[], Answer]
 
 
 class AudioService:
-    """One endpoint, for many threads. `trial` sends the least that it can be asked for; `silent` says what it does where
-    that fails ("does not say a word"), `absent` what to check where it does not have what is asked for.
+    """One endpoint, for many threads. `trial` sends the least that it can be asked for; `silent` says what it does
+    where that fails ("does not say a word"), `absent` what to check where it does not have what is asked for.
     """
 
     def __init__(self, service: Service, trial: Send[object], silent: str, absent: str, max_bytes: int) -> None:
