@@ -44,6 +44,8 @@ class SpeechServer(LocalServer):
     def __init__(self) -> None:
         super().__init__(_Handler)
         self.rate_hz = 24_000
+        self.batches = True
+        """Whether it offers `/v1/audio/speech/batch`."""
         self.tasks: tuple[str, ...] = TASKS
         """What its model can do; another task is refused, as a server of vLLM-Omni serves one model."""
         self.forced: list[str] = []
@@ -51,8 +53,12 @@ class SpeechServer(LocalServer):
         """The fault of every request that meets no other."""
         self.unlucky, self.unlucky_fault = "", "500"
         """Requests that hold this text always meet this fault."""
+        self.unlucky_item = "nothing that anybody says"
+        """Items of a batch that hold this text fail, alone in their batch."""
         self.share, self.faults = 0.0, TRANSPORT
         """So many requests meet a fault at random."""
+        self.dies_after: int | None = None
+        """After so many requests it is dead."""
         self.retry_after = "0.05"
         self.stall_s = 1.5
         self.keys: list[str | None] = []
@@ -61,6 +67,8 @@ class SpeechServer(LocalServer):
     def fate(self, body: dict[str, Any], key: str | None) -> str:
         """The fault of a request ("" for none)."""
         self.keys.append(key)
+        if self.dies_after is not None and len(self.bodies) >= self.dies_after:
+            self.dead = True
         if self.unlucky and self.unlucky in json.dumps(body, ensure_ascii=False, default=str):
             return self.unlucky_fault
         if self.forced:
@@ -168,6 +176,8 @@ class _Handler(Handler):
             return self.send(200, OTHER_BODIES[fault], {"Content-Type": kinds.get(fault, "audio/wav")})
         if self.path == "/v1/audio/speech":
             return self._openai(body, fault)
+        if self.path == "/v1/audio/speech/batch" and server.batches:
+            return self._batch(body, fault)
         if self.path in FORMS:
             return self._cosyvoice(body, fault)
         self.send(404, b"no such path")
@@ -180,6 +190,22 @@ class _Handler(Handler):
         wave = spoken(body["input"], voice, body.get("seed", 0), server.rate_hz)
         sound = encoded(wave, server.rate_hz, body["response_format"])
         self._send_audio(spoiled(fault, wave, server.rate_hz) if fault in WRONG_AUDIO else sound, fault)
+
+    def _batch(self, body: dict[str, Any], fault: str) -> None:
+        """A fault of WRONG_AUDIO befalls the first item."""
+        server: SpeechServer = self.owner
+        results = []
+        for index, item in enumerate(body["items"]):
+            assert "seed" not in item
+            why = refusal(item, server.tasks) or ("engine error" if server.unlucky_item in item["input"] else "")
+            wave = spoken(item["input"], item.get("voice") or item["ref_audio"], 0, server.rate_hz)
+            sound = encoded(wave, server.rate_hz, item["response_format"])
+            if fault in WRONG_AUDIO and index == 0:
+                sound = spoiled(fault, wave, server.rate_hz)
+            success = {"status": "success", "audio_data": base64.b64encode(sound).decode(), "media_type": "audio/wav"}
+            results.append({"index": index} | ({"status": "error", "error": why} if why else success))
+        results.reverse()  # the index says whose they are
+        self._send_audio(json.dumps({"id": "b", "results": results}).encode(), fault)
 
     def _cosyvoice(self, body: dict[str, Any], fault: str) -> None:
         server: SpeechServer = self.owner

@@ -16,12 +16,15 @@ mode       the voice of a character
 (tts-1). `extra_body` is added to every request, for what an endpoint takes besides.
 With `send_seed`, and always in the mode "design", requests have a `seed`: the same one should sound the same, so that
 processes agree on a voice. An endpoint that ignores seeds gives each process, and each rebuild, another voice.
+With a `batch` of more than 1, so many lines go into one request (`openai_speech_batch`), where nothing needs a seed;
+what does not come of it is asked for alone.
 
 The answer is 200 and a WAV, FLAC, MP3 or Ogg of one channel, at any rate from 8 kHz. What else happens is in
 `audio_service`; audio that cannot be the line (silence, half of it, numbers that are none) is asked for again as well.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -29,7 +32,9 @@ from schemas.recipe import Service
 from schemas.script import Character
 from schemas.take import Line, Samples, Voice
 from stages.backends.audio_service import AudioService
-from stages.backends.http_trouble import EndpointTrouble
+from stages.backends.http_client import COMMON_TROUBLE
+from stages.backends.http_trouble import EndpointTrouble, UnansweredError
+from stages.backends.openai_speech_batch import send_batch
 from stages.backends.openai_speech_body import Likeness, clone_body, design_body, named_body, trial_body
 from stages.backends.openai_speech_settings import SpeechSettings
 from stages.backends.protocols import Performance
@@ -68,6 +73,7 @@ class OpenAISpeech:
         tags: Mapping[str, str] | None = None,
         instruct: bool = True,
         send_seed: bool = False,
+        batch: int = 1,
         extra_body: Mapping[str, Any] | None = None,
         *,
         service: Service,
@@ -78,7 +84,7 @@ class OpenAISpeech:
         self._prompts = VoicePrompts(prompts) if mode == "clone" else None
         self.tags = self._settings.tags
         self.fingerprint = self._prompts.fingerprint if self._prompts else self.name
-        self._speaker = _endpoint(service, self._try_speaker)
+        self._speaker = _endpoint(service, self._try_speaker, self._settings.batch)
         self._designer = self._speaker
         if service.design_base_url is not None:
             elsewhere = service.model_copy(update={"base_url": service.design_base_url})
@@ -110,11 +116,42 @@ class OpenAISpeech:
 
     def synthesize(self, lines: Sequence[Line]) -> list[Performance | Exception]:
         """Raises OutageError for the whole batch."""
+        if self._settings.batch > 1:
+            return self._in_batches(lines)
         results: dict[int, Performance | Exception] = {}
         for first, endpoint in ((True, self._designer), (False, self._speaker)):
             mine = [place for place, line in enumerate(lines) if self._is_new(line) == first]
             results |= zip(mine, endpoint.each(self._perform, [lines[place] for place in mine]), strict=True)
         return [results[place] for place in range(len(lines))]
+
+    def _in_batches(self, lines: Sequence[Line]) -> list[Performance | Exception]:
+        size = self._settings.batch
+        groups = [lines[first : first + size] for first in range(0, len(lines), size)]
+        results = self._speaker.each(self._perform_all, groups)
+        made = (
+            [group] * len(of) if isinstance(group, Exception) else group
+            for of, group in zip(groups, results, strict=True)
+        )
+        return [result for group in made for result in group]
+
+    def _perform_all(self, lines: Sequence[Line]) -> list[Performance | Exception]:
+        """Failures in the places of their lines. Raises OutageError for all."""
+        short = [place for place, line in enumerate(lines) if len(_texts(line)) == 1]
+        bodies = [self._body(lines[place]) | {"input": _texts(lines[place])[0]} for place in short]
+        together: dict[int, Performance | None] = {}
+        with suppress(UnansweredError):  # of what was refused together, each is well alone, or is told why it is not
+            if short:
+                said = self._speaker.ask(partial(send_batch, self._speaker, bodies))
+                together = dict(zip(short, said, strict=True))
+        return [together.get(place) or self._alone(line) for place, line in enumerate(lines)]
+
+    def _alone(self, line: Line) -> Performance | Exception:
+        try:
+            return self._perform(line)
+        except COMMON_TROUBLE:
+            raise
+        except Exception as error:
+            return error
 
     def _is_new(self, line: Line) -> bool:
         """Whether the line's voice is to be designed by it."""
@@ -124,10 +161,7 @@ class OpenAISpeech:
         """Raises UnansweredError, and ValueError for what cannot be this line."""
         endpoint = self._designer if self._is_new(line) else self._speaker
         body = self._body(line)
-        said = [
-            endpoint.ask(partial(_send, endpoint, body | {"input": piece}))
-            for piece in pieces(line.tagged or line.spoken, line.language)
-        ]
+        said = [endpoint.ask(partial(_send, endpoint, body | {"input": piece})) for piece in _texts(line)]
         performance = joined(said)
         check_speech(line.spoken, performance)
         return performance
@@ -153,11 +187,19 @@ class OpenAISpeech:
             self._try_designer()
         first = self._prompts.first() if self._prompts else None
         likeness = Likeness(first.wav, first.text) if first else self._trial_voice
-        _send(self._speaker, trial_body(self._settings, likeness))
+        body = trial_body(self._settings, likeness)
+        if self._settings.batch == 1:
+            _send(self._speaker, body)
+        elif send_batch(self._speaker, [body]) == [None]:
+            raise EndpointTrouble("a batch of one word without the word")
 
 
-def _endpoint(service: Service, trial: Any) -> AudioService:
-    return AudioService(service, trial, "does not say a word", ABSENT, MAX_ANSWER_BYTES)
+def _endpoint(service: Service, trial: Any, batch: int = 1) -> AudioService:
+    return AudioService(service, trial, "does not say a word", ABSENT, MAX_ANSWER_BYTES * batch)
+
+
+def _texts(line: Line) -> list[str]:
+    return pieces(line.tagged or line.spoken, line.language)
 
 
 def _likeness(reference: Samples, text: str) -> Likeness:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from schemas.script import LANGUAGES, PACES, Gender, Language, Pace
 from schemas.tags import TAGS, Tag
+from stages.backends.openai_speech_batch import MOST
 from stages.backends.speech_settings import check_unused, one_of, text, voices_by_gender, wrong
 
 MODES = ("named", "design", "clone")
@@ -30,6 +31,7 @@ class SpeechSettings:
     tags: Mapping[Tag, str]
     instruct: bool
     send_seed: bool
+    batch: int
     extra_body: Mapping[str, Any]
 
     @classmethod
@@ -47,6 +49,7 @@ class SpeechSettings:
             tags=cast("Mapping[Tag, str]", _texts("tags", given["tags"], TAGS)),
             instruct=_truth("instruct", given["instruct"]),
             send_seed=_truth("send_seed", given["send_seed"]),
+            batch=_batch(given["batch"], mode == "design" or given["send_seed"]),
             extra_body=_table("extra_body", given["extra_body"]),
         )
         for name, of_mode in OF_MODES.items():
@@ -71,6 +74,14 @@ class SpeechSettings:
         own |= {"speed"} if self.speeds else set()
         if taken := sorted(own & set(self.extra_body)):
             raise wrong("extra_body", f"without '{taken[0]}', which the back end writes itself")
+
+
+def _batch(value: Any, seeded: bool) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+        raise wrong("batch", f"a whole number from 1 to {MOST}")
+    if value > 1 and seeded:
+        raise wrong("batch", "1, as the lines of a batch have no seeds, and here they are asked for")
+    return value
 
 
 def _truth(name: str, value: Any) -> bool:

@@ -20,6 +20,7 @@ BARE: dict[str, Any] = {
     "tags": None,
     "instruct": True,
     "send_seed": False,
+    "batch": 1,
     "extra_body": None,
 }
 
@@ -68,6 +69,10 @@ def test_the_extra_body_may_hold_what_the_back_end_does_not_write() -> None:
         ({"speeds": {"hasty": 1.1}}, "'settings.speeds' .* is not a table for any of: slow, normal, fast"),
         ({"instruct": "yes"}, "'settings.instruct' .* is not true or false"),
         ({"send_seed": 1}, "'settings.send_seed' .* is not true or false"),
+        ({"batch": 0}, "'settings.batch' .* is not a whole number from 1 to 32"),
+        ({"batch": True}, "'settings.batch' .* is not a whole number from 1 to 32"),
+        ({"batch": 8, "send_seed": True}, "'settings.batch' .* is not 1, as the lines of a batch have no seeds"),
+        ({"batch": 8, "mode": "design", "voices": None}, "'settings.batch' .* is not 1, as the lines of a batch"),
         ({"extra_body": "x"}, "'settings.extra_body' .* is not a table"),
         ({"extra_body": {"input": "x"}}, "'settings.extra_body' .* is not without 'input', which the back end writes"),
         ({"extra_body": {"instructions": "x"}}, "is not without 'instructions', which"),
