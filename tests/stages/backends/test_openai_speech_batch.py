@@ -126,6 +126,15 @@ def test_an_item_that_fails_is_asked_for_alone_and_may_fail_there(
     assert_same([first, last], [sound[0], sound[2]])
 
 
+def test_lines_that_are_refused_together_are_asked_for_alone(
+    server: SpeechServer, speech: Make, lines: list[Line]
+) -> None:
+    server.forced = ["400"]
+    made = speech().synthesize(lines[:3])
+    assert [type(each).__name__ for each in made] == ["Performance"] * 3
+    assert paths(server) == [("", 0)] * 3 + [("/batch", 3)]
+
+
 @pytest.mark.parametrize(
     "answer", ["[]", "{}", '{"results": [1]}', '{"results": 3}', "not json", '{"results": [{"a": 1}]}']
 )
