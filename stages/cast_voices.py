@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite, log2
+from typing import Protocol
 
 from schemas.errors import RecipeError
 from schemas.script import Character, Language, Script, Turn
 from schemas.seeds import derive_seed
-from schemas.take import CastScript, Line, Voice
+from schemas.take import CastScript, Line, Samples, Voice
 from stages.backends.protocols import SpeechSynthesizer
 from stages.synthesize_speech import SynthesizeSpeech
 
@@ -23,17 +24,26 @@ REFERENCE_TEXT: dict[Language, str] = {
 """What every voice says once, neutrally: its takes are compared with this by the speaker encoder."""
 
 
+class References(Protocol):
+    """References that were heard before, also by other processes."""
+
+    def find(self, character: Character) -> Samples | None: ...
+    def keep(self, character: Character, reference: Samples) -> Samples:
+        """What is found from now on: this reference, unless another was kept meanwhile."""
+
+
 @dataclass(frozen=True)
 class CastVoices:
     """Designs both voices of a script, has each say its reference, and refuses two that a listener could take for one.
 
     A character's voice depends on the character alone, so that it is the same in all its dialogues; keeping the two
     of a dialogue apart is therefore the back end's duty in `design`, and a breach is an error, never a quiet re-cast.
-    Raises RecipeError naming both characters.
+    Raises RecipeError naming both characters. `references` are for an endpoint, which may never say the same twice.
     """
 
     synthesizer: SpeechSynthesizer
     min_distance_st: float = MIN_DISTANCE_ST
+    references: References | None = None
     _voices: dict[Character, Voice] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def open(self) -> None:
@@ -67,13 +77,28 @@ class CastVoices:
             who: voice for who in characters if (voice := self._voices.get(who)) is not None
         }
         new = [who for who in dict.fromkeys(characters) if who not in voices]
-        for character, heard in zip(new, heard_all(self.synthesizer, new), strict=True):
+        for character, heard in zip(new, self._heard(new), strict=True):
             voices[character] = heard
             if not isinstance(heard, Exception):
                 self._voices[character] = heard
         for oldest in list(self._voices)[:-MAX_KEPT]:
             self._voices.pop(oldest, None)  # another thread may have been here
         return voices
+
+    def _heard(self, characters: Sequence[Character]) -> list[Voice | Exception]:
+        """`heard_all`, but for references that were kept."""
+        if self.references is None:
+            return heard_all(self.synthesizer, characters)
+        kept = {who: found for who in characters if (found := self.references.find(who)) is not None}
+        new = [who for who in characters if who not in kept]
+        heard = dict(zip(new, heard_all(self.synthesizer, new), strict=True))
+        for who, voice in heard.items():
+            if isinstance(voice, Voice) and voice.reference is not None:
+                heard[who] = replace(voice, reference=self.references.keep(who, voice.reference))
+        return [
+            heard[who] if who in heard else replace(_designed(self.synthesizer, who), reference=kept[who])
+            for who in characters
+        ]
 
 
 def heard_once(synthesizer: SpeechSynthesizer, character: Character) -> Voice:

@@ -44,6 +44,8 @@ class SpeechServer(LocalServer):
     def __init__(self) -> None:
         super().__init__(_Handler)
         self.rate_hz = 24_000
+        self.fickle = False
+        """Whether a designed voice is another one each time, whatever the seed."""
         self.batches = True
         """Whether it offers `/v1/audio/speech/batch`."""
         self.tasks: tuple[str, ...] = TASKS
@@ -186,7 +188,7 @@ class _Handler(Handler):
         server: SpeechServer = self.owner
         if why := refusal(body, server.tasks):
             return self.send(400, json.dumps({"error": {"message": why}}).encode())
-        voice = body.get("clip") or body.get("voice") or body["instructions"]
+        voice = body.get("clip") or body.get("voice") or body["instructions"] + str(len(server.bodies) * server.fickle)
         wave = spoken(body["input"], voice, body.get("seed", 0), server.rate_hz)
         sound = encoded(wave, server.rate_hz, body["response_format"])
         self._send_audio(spoiled(fault, wave, server.rate_hz) if fault in WRONG_AUDIO else sound, fault)

@@ -13,7 +13,9 @@ from pipelines.show import rows_of
 from pipelines.stage_table import close_stages
 from schemas.errors import OutageError
 from schemas.recipe import Recipe
+from stages import cast_voices
 from stages.backends import http_attempts
+from stages.cast_voices import REFERENCE_TEXT
 from tests import fakes
 from tests.pipelines.conftest import build_into, fake_recipe
 from tests.speech_server import TRANSPORT, WRONG_AUDIO, WRONG_PCM, SpeechServer
@@ -67,6 +69,30 @@ def test_every_line_is_cloned_from_its_characters_reference(server: SpeechServer
     assert sorted(body["input"] for body in lines) == sorted(row["text"] for row in rows)
     close_stages()
     assert replay(str(tmp_path / "corpus.work"), rows[5]["take_id"]).same
+
+
+def test_a_voice_is_designed_once_though_the_endpoint_never_repeats_itself(
+    server: SpeechServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cast_voices, "MAX_KEPT", 1)
+    server.fickle, server.dies_after = True, 14
+    with pytest.raises(OutageError):
+        build_into(tmp_path, designed(server))
+    server.dies_after, server.dead = None, False
+    close_stages()
+    manifest = build_into(tmp_path, designed(server))
+    assert manifest is not None
+    rows = takes(tmp_path, manifest)
+    characters = {row["character"]["character_id"] for row in rows}
+    made = [body for body in server.bodies if body["input"] == REFERENCE_TEXT["en"] or "。" in body["input"]]
+    designs = [body for body in made if body["task_type"] == "VoiceDesign"]
+    assert len({body["seed"] for body in designs}) == len(characters)
+    clips = {body["clip"] for body in server.bodies if body.get("ref_text") in REFERENCE_TEXT.values()}
+    assert len(clips) == len(characters)
+    close_stages()
+    asked = len(server.bodies)
+    assert replay(str(tmp_path / "corpus.work"), rows[0]["take_id"]).same
+    assert [body["task_type"] for body in server.bodies[asked:]] == ["Base"]
 
 
 @pytest.mark.parametrize("name", ["openai-speech", "cosyvoice"])

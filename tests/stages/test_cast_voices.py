@@ -107,6 +107,27 @@ def test_new_voices_are_heard_together_and_one_that_fails_costs_its_dialogues_al
         heard_once(backend, character("en-u001"))
 
 
+def test_references_that_were_kept_are_not_heard_again() -> None:
+    class Kept:
+        def __init__(self) -> None:
+            self.references = {character("en-u000"): np.full(99, 7, np.int16)}
+
+        def find(self, who: Character) -> Any:
+            return self.references.get(who)
+
+        def keep(self, who: Character, reference: Any) -> Any:
+            return self.references.setdefault(who, reference[:50])
+
+    backend, kept = DesignOnly(), Kept()
+    casts = CastVoices(backend, references=kept).process([script("en-u000", "en-a001"), script("en-u002", "en-a001")])
+    first, second = (cast for cast in casts if not isinstance(cast, Exception))
+    assert backend.said == 2
+    assert first.user.voice_id == "espeak-world:en-u000"
+    assert [len(np.asarray(voice.reference)) for voice in (first.user, first.assistant, second.user)] == [99, 50, 50]
+    CastVoices(backend, references=kept).process([script("en-u002", "en-a001")])
+    assert backend.said == 2
+
+
 def test_one_character_on_both_sides_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"en-u001 and en-u001 are 0\.00 semitones apart, less than 1\.0"):
         CastVoices(DesignOnly()).process([script("en-u001", "en-u001")])
