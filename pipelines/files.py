@@ -9,7 +9,7 @@ import os
 import uuid
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from glob import glob
 from typing import IO, Any
@@ -154,6 +154,29 @@ def write_sealed(path: str, value: dict[str, Any]) -> None:
     """`write_json` of an object with one key more: the sha256 of all the others. Every JSON file that is read back is
     written so: a flipped digit in a file that still parses would otherwise go unnoticed."""
     write_json(path, value | {SEAL: _seal(value)})
+
+
+def write_first(path: str, value: dict[str, Any]) -> None:
+    """`write_sealed` unless the file is there: of several processes the first one writes it. On a remote file system,
+    which cannot tell, two that come at the same moment may both write, and the last one stays."""
+    if "://" in path:
+        if not exists(path):
+            write_sealed(path, value)
+        return
+    folder, name = split(path)
+    make_folder(folder)
+    spare = join(folder, f".{name}.{uuid.uuid4().hex}{UNFINISHED}")
+    write_sealed(spare, value)
+    try:
+        os.link(spare, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a disk without links
+        if not exists(path):
+            os.replace(spare, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(spare)
 
 
 def _seal(value: dict[str, Any]) -> str:

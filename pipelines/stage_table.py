@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pipelines.answers import FileAnswers
 from pipelines.one_thread import compute_on_one_thread
+from pipelines.references import FileReferences
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe, Service
 from schemas.script import Turn
@@ -116,7 +117,11 @@ class StageSource:
         if self.capability is not None:
             if self._backend_key not in _backends:
                 _backends[self._backend_key] = self._make_backend(self.capability)
-            backends.append(_backends[self._backend_key])
+            backend = _backends[self._backend_key]
+            backends.append(backend)
+            if self.name == "CastVoices" and isinstance(backend, Served):
+                fingerprint = _backends[self._backend_key].fingerprint
+                settings["references"] = FileReferences(self.work, self.recipe.backends.speech, fingerprint)
         stage: Stage = getattr(import_module(STAGES[self.name][0]), self.name)(*backends, **settings)
         return stage
 

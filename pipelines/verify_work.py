@@ -17,7 +17,7 @@ from schemas.errors import DamagedError
 
 AGAIN = "build again: it is done anew"
 PAID_AGAIN = "delete it: if its dialogue is written again, it is asked, and paid for, anew"
-SEALED = ("shape-*.json", "recipe.json", "duplicates-*.json", "shards/*.json")
+SEALED = ("shape-*.json", "recipe.json", "duplicates-*.json", "shards/*.json", "voices/*.json")
 """What is read back besides manifests and answers. Receipts that are not there are left out: only a build knows which
 there should be."""
 

@@ -14,7 +14,7 @@ from schemas.errors import DamagedError, FolderError
 Restart = Literal["write", "perform"]
 PHASE_FILES: dict[Phase, tuple[str, ...]] = {
     "write": ("scripts-*", "duplicates*.json", "not-attempted-*"),
-    "perform": ("chunk-*",),
+    "perform": ("chunk-*", "voices/*"),
 }
 OTHERS = ("shards/*",)
 RECIPE = "recipe.json"

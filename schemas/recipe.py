@@ -69,9 +69,12 @@ class Service(_Section):
     """How the endpoint of a back end is reached, and what it charges. Shapes no bytes: it may change between runs.
 
     The key is read from the environment variable that `key_variable` names, and from nowhere else.
+    `design_base_url` is for 'openai-speech' in the mode "design", whose voices may be designed at another address than
+    they are cloned at: a server of vLLM-Omni serves one model.
     """
 
     base_url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://[^\s@]+$")
+    design_base_url: str | None = Field(default=None, pattern=r"^https?://[^\s@]+$")
     key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Z][A-Z0-9_]*$")
     concurrency: int = Field(default=16, ge=1, le=512)
     requests_per_minute: float | None = Field(default=None, ge=0.1)
@@ -80,10 +83,12 @@ class Service(_Section):
     usd_per_million_prompt_tokens: float | None = Field(default=None, ge=0.0)
     usd_per_million_completion_tokens: float | None = Field(default=None, ge=0.0)
 
-    @field_validator("base_url")
+    @field_validator("base_url", "design_base_url")
     @classmethod
-    def _address(cls, base_url: str) -> str:
+    def _address(cls, base_url: str | None) -> str | None:
         """Errors do not quote it: there may be a key in it."""
+        if base_url is None:
+            return None
         try:
             parts = urlsplit(base_url)
             sound = bool(parts.hostname) and parts.port != 0
@@ -120,6 +125,18 @@ class Backends(_Section):
     @classmethod
     def _from_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _designers(self) -> "Backends":
+        for capability in Backends.model_fields:
+            choice: BackendChoice = getattr(self, capability)
+            elsewhere = choice.service is not None and choice.service.design_base_url is not None
+            if elsewhere and (choice.name, choice.settings.get("mode")) != ("openai-speech", "design"):
+                raise ValueError(
+                    f"{capability}.service.design_base_url: only 'openai-speech' in the mode \"design\" designs voices "
+                    "at an endpoint; delete the line"
+                )
+        return self
 
 
 class LimitOverride(_Section):

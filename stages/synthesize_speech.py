@@ -21,7 +21,8 @@ class SynthesizeSpeech:
     def open(self) -> None:
         self.synthesizer.open()
 
-    def process(self, lines: Sequence[Line]) -> list[Take]:
+    def process(self, lines: Sequence[Line]) -> list[Take | Exception]:
+        """One take a line, in order; the exception of a line that failed alone takes its place."""
         performances = self.synthesizer.synthesize([for_voice(line, self.synthesizer.tags) for line in lines])
         dropped = [tuple(tag for tag in tags_in(line.tagged) if tag not in self.synthesizer.tags) for line in lines]
         return [_take(*made) for made in zip(lines, performances, dropped, strict=True)]
@@ -41,16 +42,18 @@ def for_voice(line: Line, tags: Mapping[Tag, str]) -> Line:
     return replace(line, tagged="".join(written.get(piece, piece) for piece in split_around_tags(known)))
 
 
-def _take(line: Line, performance: Performance, dropped: tuple[Tag, ...]) -> Take:
-    _check(line, performance)
+def _take(line: Line, performance: Performance | Exception, dropped: tuple[Tag, ...]) -> Take | Exception:
+    if isinstance(performance, Exception):
+        return performance
+    check_speech(line.spoken, performance)
     return Take(line, resampled(performance), performance.rate_hz, performance.phones, dropped_tags=dropped)
 
 
-def _check(line: Line, performance: Performance) -> None:
-    """Raises ValueError for what no voice can have meant as this line: the back end is broken."""
+def check_speech(spoken: str, performance: Performance) -> None:
+    """Raises ValueError for what no voice can have meant as these words: the back end is broken."""
     check_audio(performance)
     samples, rate_hz = performance.samples, performance.rate_hz
-    letters = sum(character.isalnum() for character in line.spoken)
+    letters = sum(character.isalnum() for character in spoken)
     low_s, high_s = MIN_S_PER_LETTER * letters, PAUSES_S + MAX_S_PER_LETTER * letters
     if not low_s <= len(samples) / rate_hz <= high_s:
         seconds = f"{len(samples) / rate_hz:.2f} s for {letters} letters"

@@ -78,13 +78,17 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if self.owner.dead:
             return self.hang_up()
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.parsed(self.rfile.read(int(self.headers["Content-Length"])))
         fate = self.owner.enter(body, self.headers["Authorization"])
         try:
             self.owner.closing.wait(self.owner.latency_s)
             self.answer(body, fate)
         finally:
             self.owner.leave()
+
+    def parsed(self, raw: bytes) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(raw)
+        return body
 
     def answer(self, body: dict[str, Any], fate: Any) -> None:
         raise NotImplementedError

@@ -3,10 +3,9 @@
 Traits: `f0_hz` (median f0 of neutral speech), and those of TRAITS, fields of world_delivery.Delivery, in its units;
 a formant_ratio of 1 is the carrier's, an adult man's.
 
-f0 levels lie on a lattice of `CELL_ST` semitones; ids of users (`en-u017`) take the even cells, those of assistants
-(`en-a003`) and of role-play's characters (`en-c00012`) the odd ones, any other id takes the side its digest says.
-Inside a cell f0 keeps to the middle, so a user and an assistant are always at least `MIN_GAP_ST` apart, whoever they
-are, while each keeps one voice everywhere.
+f0 levels lie on a lattice of `CELL_ST` semitones; users take the even cells, assistants and role-play's characters the
+odd ones (`voice_sides`). Inside a cell f0 keeps to the middle, so a user and an assistant are always at least
+`MIN_GAP_ST` apart, whoever they are, while each keeps one voice everywhere.
 """
 
 import re
@@ -20,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from schemas.script import Character
-from schemas.seeds import derive_seed, generator
+from schemas.seeds import generator
 from schemas.take import Voice
+from stages.backends.voice_sides import side
 from stages.backends.world_delivery import Delivery
 
 VOICE_TABLE = Path(__file__).parent / "tables" / "voices.toml"
@@ -35,7 +35,6 @@ CELL_SPREAD_ST = 0.5
 MIN_GAP_ST = CELL_ST - CELL_SPREAD_ST
 LATTICE_ORIGIN_HZ = 100.0
 SPEAKER_PACE = {"slow": 0.93, "normal": 1.0, "fast": 1.07}
-_ROLE_IN_ID = re.compile(r"-([uac])\d+$")
 
 
 WORD_LIMITS = {"level_st": 2.0, "formant_ratio": 0.03, "range_ratio": 0.3, "rate_ratio": 0.09, "tilt_db_oct": 1.2}
@@ -61,7 +60,7 @@ def design_voice(character: Character) -> Voice:
     said = _limited(sum((_word_shift(character, words) for words in ("timbre", "manner", "identity")), Delivery()))
     shift = said + _word_shift(character, "species") + _individual_shift(random)
     wanted_st = 12 * log2(group.pop("f0_hz") / LATTICE_ORIGIN_HZ) + shift.level_st
-    cell_st = _snap(wanted_st, _side(character.character_id), random.uniform(-1.0, 1.0))
+    cell_st = _snap(wanted_st, side(character.character_id), random.uniform(-1.0, 1.0))
     whole = Delivery(**group) + replace(shift, level_st=0.0, rate_ratio=shift.rate_ratio * SPEAKER_PACE[character.pace])
     traits = {name: value for name, value in asdict(whole).items() if name in TRAITS}
     traits = {"f0_hz": LATTICE_ORIGIN_HZ * 2 ** (cell_st / 12)} | traits
@@ -98,12 +97,6 @@ def _limited(shift: Delivery) -> Delivery:
         else:
             pressed[name] = limit * tanh(value / limit)
     return replace(shift, **pressed)
-
-
-def _side(character_id: str) -> int:
-    """0 for users, 1 for assistants and for the characters of role-play."""
-    role = _ROLE_IN_ID.search(character_id)
-    return int(role.group(1) != "u") if role else derive_seed("side", character_id) % 2
 
 
 def _snap(level_st: float, side: int, individual: float) -> float:

@@ -78,7 +78,6 @@ class ServiceClient:
 
     def answered(self, insist: Insist[Result]) -> Result:
         """The answer to one request. Raises UnansweredError for this request alone, and OutageError for all."""
-        began_s = time.monotonic()
         cause: EndpointTrouble | Refusal
         try:
             return insist(self._service.attempts, QUOTA_S)
@@ -90,7 +89,7 @@ class ServiceClient:
             self._attempts.stop(outage)
             raise
         if isinstance(cause, EndpointTrouble) or cause.outage is not None:
-            self._rule_out_outage(began_s, cause)
+            self._rule_out_outage(time.monotonic(), cause)
         raise UnansweredError(f"{self._service.base_url} does not answer this request: {cause}")
 
     def _resume(self) -> None:
@@ -98,21 +97,22 @@ class ServiceClient:
         if self._batches == 0:
             self._attempts.resume()
 
-    def _rule_out_outage(self, began_s: float, cause: EndpointTrouble | Refusal) -> None:
+    def _rule_out_outage(self, failed_s: float, cause: EndpointTrouble | Refusal) -> None:
         """Raises OutageError, and stops all, if the endpoint answers nobody."""
         with self._probing:
             self._attempts.raise_if_stopped()
-            outage = self._found_outage(began_s, cause)
+            outage = self._found_outage(failed_s, cause)
             if outage is not None:
                 self._attempts.stop(outage)
                 raise outage
 
-    def _found_outage(self, began_s: float, cause: EndpointTrouble | Refusal) -> OutageError | None:
-        """None if others were answered since `began_s`, or a probe is."""
+    def _found_outage(self, failed_s: float, cause: EndpointTrouble | Refusal) -> OutageError | None:
+        """None if others were answered since the request was given up, while this waited for their probe, or if a probe
+        of its own is. That others were answered before says nothing: the endpoint may have died since."""
         answered_s = self._attempts.answered_s
         if isinstance(cause, EndpointTrouble) and cause.limited:
             return self._used_up(cause) if time.monotonic() - answered_s > QUOTA_S else None
-        if answered_s >= began_s:
+        if answered_s >= failed_s:
             return None
         try:
             self._probe_once(PROBE_ATTEMPTS, 0.0)

@@ -17,23 +17,18 @@ this song alone. Where nothing else is answered either, not even a single note, 
 """
 
 import base64
-import io
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from schemas.errors import RecipeError
 from schemas.recipe import Service
 from schemas.roles import describe
 from schemas.score import Note, Score
-from schemas.take import SAMPLE_RATE, Line, Samples
-from stages.backends.http_attempts import Attempts
-from stages.backends.http_client import ServiceClient
-from stages.backends.http_key import Key
-from stages.backends.http_trouble import EndpointTrouble, judged_status
+from schemas.take import Line
+from stages.backends.audio_service import AudioService
 from stages.backends.protocols import Performance
 from stages.backends.score_ds import to_ds
+from stages.backends.served_audio import is_wav, read_audio, wav_bytes
 from stages.synthesize_singing import check_song
 
 LEAD_S = 0.5
@@ -41,9 +36,6 @@ LEAD_S = 0.5
 
 MAX_ANSWER_BYTES = 50_000_000
 """Two minutes of 32-bit floats at 96 kHz; songs last one at most (`song_rules`)."""
-
-UNKNOWN_SIZE = 0xFFFFFFFF
-"""What a WAV says of its size that was written while it was sung."""
 
 ABSENT = "Check 'service.base_url' of the back end: requests go to /sing below it"
 
@@ -67,76 +59,35 @@ class HttpSinging:
         if not isinstance(send_reference, bool):
             raise RecipeError("'settings.send_reference' of the back end 'http' is neither true nor false: mend it.")
         self._send_reference = send_reference
-        self._service = service
-        self._attempts = Attempts(service)
-        self._songs = ServiceClient(
-            service,
-            self._attempts,
-            lambda attempts, quota_s: self._attempts.insist(lambda: self._post(_trial()), attempts, quota_s),
-            "does not sing a single note",
-            "what was performed is kept",
+        self._endpoint = AudioService(
+            service, lambda: self._post(_trial()), "does not sing a single note", ABSENT, MAX_ANSWER_BYTES
         )
-        self._key: Key | None = None
-        self._client: Any = None
 
     def open(self) -> None:
         """Reads the key. Raises RecipeError for one that cannot be a key."""
-        if self._client is None:
-            from stages.backends.http_transport import BoundedClient
-
-            self._key = Key(self._service)
-            self._client = BoundedClient(self._service.timeout_s, MAX_ANSWER_BYTES)
+        self._endpoint.open()
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._endpoint.close()
 
     def probe(self) -> None:
         """Have one note sung. Raises OutageError that names endpoint, cause and remedy if it is not."""
-        self._songs.probe()
+        self._endpoint.probe()
 
     def sing(self, lines: Sequence[Line]) -> list[Performance | Exception]:
         """Raises OutageError for the whole batch."""
-        return self._songs.each(self._sing, lines)
+        return self._endpoint.each(self._sing, lines)
 
     def _sing(self, line: Line) -> Performance:
         """Raises UnansweredError, and ValueError for what cannot be this song."""
         body = request(line, self._send_reference)
-        wav = self._songs.answered(
-            lambda attempts, quota_s: self._attempts.insist(lambda: self._post(body), attempts, quota_s)
-        )
-        samples, rate_hz = read_wav(wav)
+        samples, rate_hz = read_audio(self._endpoint.ask(lambda: self._post(body)))
         performance = Performance(samples, rate_hz, (), body["ds"][0]["lead_s"])
         check_song(line, performance)
         return performance
 
     def _post(self, body: dict[str, Any]) -> bytes:
-        """The WAV. Raises EndpointTrouble, Refusal, or OutageError where the endpoint would refuse everybody."""
-        if self._client is None or self._key is None:
-            raise RuntimeError("open() comes before the first song")
-        import httpx2
-
-        headers = {"Accept": "audio/wav", "Accept-Encoding": "identity"}
-        if self._key.secret:
-            headers["Authorization"] = f"Bearer {self._key.secret}"
-        failure: Exception
-        try:
-            response = self._client.post(f"{self._service.base_url.rstrip('/')}/sing", json=body, headers=headers)
-            if response.status_code >= 400:
-                failure = judged_status(response, self._service, self._key, ABSENT)
-            elif is_wav(response.content):
-                return bytes(response.content)
-            else:
-                failure = EndpointTrouble(f"not a WAV: {self._key.quote(response.text[:1_000]) or 'nothing'}")
-        except httpx2.TimeoutException:
-            failure = EndpointTrouble(f"no whole answer within {self._service.timeout_s:g} s")
-        except httpx2.InvalidURL:
-            failure = RecipeError("'service.base_url' of the back end is no address: mend it in the recipe.")
-        except httpx2.HTTPError as error:
-            failure = EndpointTrouble(self._key.quote(f"{type(error).__name__}: {error}"))
-        # Raised out here, so that no chain of causes leads back to a text that was not scrubbed.
-        raise failure
+        return self._endpoint.post("/sing", "a WAV", lambda response: is_wav(response.content), json=body)
 
 
 def request(line: Line, send_reference: bool) -> dict[str, Any]:
@@ -158,38 +109,7 @@ def request(line: Line, send_reference: bool) -> dict[str, Any]:
         return body
     if voice.reference is None:
         raise ValueError(f"{line.take_id}: the voice '{voice.voice_id}' has no reference that could be sent")
-    return body | {"reference": base64.b64encode(_wav(voice.reference)).decode()}
-
-
-def is_wav(body: bytes) -> bool:
-    return body[:4] == b"RIFF" and body[8:12] == b"WAVE"
-
-
-def read_wav(body: bytes) -> tuple[Samples, int]:
-    """Samples int16 [N] and their rate in Hz, of a WAV. Raises ValueError for one that is cut off or broken, that has
-    several channels, or numbers that are none."""
-    import soundfile
-
-    size = int.from_bytes(body[4:8], "little")
-    if size != UNKNOWN_SIZE and len(body) < size + 8:
-        raise ValueError(f"the WAV is cut off: {len(body)} of {size + 8} bytes")
-    try:
-        wave, rate_hz = soundfile.read(io.BytesIO(body), dtype="float64", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"the WAV is broken: {error}") from None
-    if wave.shape[1] != 1:
-        raise ValueError(f"the WAV has {wave.shape[1]} channels: send one")
-    if not np.isfinite(wave).all():
-        raise ValueError(f"the WAV holds {int((~np.isfinite(wave)).sum())} samples that are no numbers")
-    return np.clip(np.round(wave[:, 0] * 32768), -32768, 32767).astype(np.int16), int(rate_hz)
-
-
-def _wav(samples: Samples) -> bytes:
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-    return file.getvalue()
+    return body | {"reference": base64.b64encode(wav_bytes(voice.reference)).decode()}
 
 
 def _trial() -> dict[str, Any]:

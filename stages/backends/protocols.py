@@ -143,9 +143,11 @@ class SpeechSynthesizer(Backend, Protocol):
     tags: Mapping[Tag, str]
 
     def design(self, character: Character) -> Voice:
-        """A voice for the character: deterministic, and distinct for distinct character ids."""
+        """A voice for the character: deterministic, and never one voice for a user and an assistant. Distinct for
+        distinct character ids where the back end makes voices; one that has a few shares them out."""
 
-    def synthesize(self, lines: Sequence[Line]) -> list[Performance]: ...
+    def synthesize(self, lines: Sequence[Line]) -> Sequence[Performance | Exception]:
+        """A line whose voice has no reference is that voice's first: what is made of it becomes the reference."""
 
 
 class SingingSynthesizer(Backend, Protocol):

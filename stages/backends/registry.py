@@ -14,6 +14,8 @@ BACKENDS: dict[tuple[str, str], str] = {
     ("script_judge", "rules"): "stages.backends.rules_judge:RulesJudge",
     ("script_judge", "openai"): "stages.backends.openai_judge:OpenAIJudge",
     ("speech", "espeak-world"): "stages.backends.espeak_speech:EspeakSpeech",
+    ("speech", "openai-speech"): "stages.backends.openai_speech:OpenAISpeech",
+    ("speech", "cosyvoice"): "stages.backends.cosyvoice_speech:CosyVoiceSpeech",
     ("singing", "espeak-world"): "stages.backends.espeak_singing:EspeakSinging",
     ("singing", "http"): "stages.backends.http_singing:HttpSinging",
     ("transcription", "phone-ctc"): "stages.backends.phone_transcriber:PhoneTranscriber",
@@ -26,6 +28,8 @@ BACKENDS: dict[tuple[str, str], str] = {
 EXTRAS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("script", "openai"): ("openai", ("openai", "httpx2", "jinja2", "tenacity")),
     ("script_judge", "openai"): ("openai", ("openai", "httpx2", "jinja2", "tenacity")),
+    ("speech", "openai-speech"): ("http", ("httpx2", "tenacity")),
+    ("speech", "cosyvoice"): ("http", ("httpx2", "tenacity")),
     ("singing", "http"): ("http", ("httpx2", "tenacity")),
     ("speaker", "campplus"): ("funasr", ("funasr", "kaldi_native_fbank")),
 }

@@ -37,6 +37,20 @@ def test_every_flipped_bit_of_sealed_json_is_noticed(tmp_path: Path) -> None:
             files.read_sealed(str(path))
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_the_first_of_several_writers_wins(tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(files.os, "link", refuse)
+    path = str(tmp_path / "voices" / "a.json")
+    files.write_first(path, {"who": "first"})
+    files.write_first(path, {"who": "second"})
+    assert files.read_sealed(path) == {"who": "first"}
+    assert [found.name for found in (tmp_path / "voices").iterdir()] == ["a.json"]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "{}", '{"a": 1}', '{"a": 1, "seal": 3}', "[" * 100_000])
 def test_what_is_not_sealed_json_is_damaged(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)

@@ -45,6 +45,22 @@ def test_hours_become_counts_at_the_documented_rate(tmp_path: Path) -> None:
     assert recipe.counts() == {"conversation": round(2.5 * 3600 / SECONDS_PER_DIALOGUE["conversation"])}
 
 
+def test_voices_may_be_designed_at_another_address_by_whoever_designs_them(tmp_path: Path) -> None:
+    text = MINIMAL + (
+        '[backends]\ntranscription = "x"\nspeaker = "x"\n[backends.speech]\nname = "{}"\n'
+        'settings = {{ model = "m", mode = "{}" }}\nservice = {{ design_base_url = "{}" }}\n'
+    )
+    recipe = load(tmp_path, text.format("openai-speech", "design", "http://designer:8092/v1"))
+    assert recipe.backends.speech.service is not None
+    assert recipe.backends.speech.service.design_base_url == "http://designer:8092/v1"
+    assert "designer" not in str(recipe.shaping())
+    wrong = "speech.service.design_base_url: only 'openai-speech' in the mode \"design\" designs voices at an endpoint"
+    for name, mode in (("openai-speech", "named"), ("cosyvoice", "design")):
+        assert wrong in refusal(tmp_path, text.format(name, mode, "http://designer:8092/v1"))
+    said = refusal(tmp_path, text.format("openai-speech", "design", "http://designer/v1?x=1"))
+    assert "'backends.speech.service.design_base_url': it must not hold '?' or '#'" in said
+
+
 def test_a_back_end_is_a_name_or_a_name_with_settings(tmp_path: Path) -> None:
     text = MINIMAL + '[backends]\nscript = { name = "grammar", settings = { grammar = "mine" } }\nquality = "dnsmos"\n'
     recipe = load(tmp_path, text)

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,6 +78,54 @@ def test_every_voice_is_heard_once_saying_its_reference_neutrally() -> None:
     np.testing.assert_array_equal(one, again)
     assert 4 * SAMPLE_RATE < len(one) < 12 * SAMPLE_RATE
     assert not np.array_equal(one, other)
+
+
+def test_new_voices_are_heard_together_and_one_that_fails_costs_its_dialogues_alone() -> None:
+    class Choosy(DesignOnly):
+        batches = 0
+
+        def synthesize(self, lines: Sequence[Line]) -> list[Any]:
+            self.batches += 1
+            said = super().synthesize(lines)
+            failing = [line.character.character_id == "en-u001" for line in lines]
+            return [ValueError("mute") if fails else tone for fails, tone in zip(failing, said, strict=True)]
+
+    backend = Choosy()
+    scripts = [script(f"en-u{user:03d}", "en-a001") for user in (0, 1, 2, 1)]
+    stage = CastVoices(backend)
+    casts = stage.process(scripts)
+    assert [str(cast) if isinstance(cast, Exception) else cast.script.dialogue_id for cast in casts] == [
+        "en-u000+en-a001",
+        "mute",
+        "en-u002+en-a001",
+        "mute",
+    ]
+    assert (backend.batches, backend.said) == (1, 4)
+    stage.process(scripts)
+    assert (backend.batches, backend.said) == (2, 5)  # what failed is asked for again, what is known is not
+    with pytest.raises(ValueError, match="mute"):
+        heard_once(backend, character("en-u001"))
+
+
+def test_references_that_were_kept_are_not_heard_again() -> None:
+    class Kept:
+        def __init__(self) -> None:
+            self.references = {character("en-u000"): np.full(99, 7, np.int16)}
+
+        def find(self, who: Character) -> Any:
+            return self.references.get(who)
+
+        def keep(self, who: Character, reference: Any) -> Any:
+            return self.references.setdefault(who, reference[:50])
+
+    backend, kept = DesignOnly(), Kept()
+    casts = CastVoices(backend, references=kept).process([script("en-u000", "en-a001"), script("en-u002", "en-a001")])
+    first, second = (cast for cast in casts if not isinstance(cast, Exception))
+    assert backend.said == 2
+    assert first.user.voice_id == "espeak-world:en-u000"
+    assert [len(np.asarray(voice.reference)) for voice in (first.user, first.assistant, second.user)] == [99, 50, 50]
+    CastVoices(backend, references=kept).process([script("en-u002", "en-a001")])
+    assert backend.said == 2
 
 
 def test_one_character_on_both_sides_is_refused() -> None:

@@ -59,7 +59,8 @@ def test_tags_are_written_as_the_back_end_wants_them_or_dropped_and_noted(make_l
 
 
 def test_another_rate_is_resampled_and_noted(make_line: Callable[..., Line]) -> None:
-    take: Take = SynthesizeSpeech(ToneSpeech(16_000)).process([make_line(seed=1000)])[0]
+    (take,) = SynthesizeSpeech(ToneSpeech(16_000)).process([make_line(seed=1000)])
+    assert isinstance(take, Take)
     assert take.native_rate_hz == 16_000
     assert take.samples.dtype == np.int16
     assert take.duration_s == pytest.approx(1.0, abs=1e-3)
@@ -92,6 +93,20 @@ def test_what_no_voice_can_have_meant_is_an_error(
 
     with pytest.raises(ValueError, match=cause):
         SynthesizeSpeech(Broken(24_000)).process([make_line(spoken="good morning")])
+
+
+def test_a_line_that_fails_alone_leaves_its_exception_in_its_place(make_line: Callable[..., Line]) -> None:
+    class Choosy(ToneSpeech):
+        def synthesize(self, lines: Sequence[Line]) -> list[Any]:
+            said = super().synthesize(lines)
+            return [
+                ValueError("not this") if line.seed == 500 else tone for line, tone in zip(lines, said, strict=True)
+            ]
+
+    lines = [make_line(seed=300), make_line(seed=500), make_line(seed=700)]
+    first, error, last = SynthesizeSpeech(Choosy(24_000)).process(lines)
+    assert str(error) == "not this"
+    assert [take.line.seed for take in (first, last) if isinstance(take, Take)] == [300, 700]
 
 
 def test_the_back_end_opens_and_closes_with_the_stage() -> None:

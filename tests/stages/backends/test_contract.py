@@ -14,8 +14,10 @@ from stages.backends.espeak_voice import design_voice
 from stages.backends.registry import BACKENDS, load
 from tests.chat_server import ChatServer
 from tests.singing_server import SingingServer
+from tests.speech_server import SpeechServer
 from tests.stages.backends.campplus_model import write_campplus
 from tests.stages.scripts import plan, script, turn, written
+from tests.voice_folder import write_voices
 
 SERVED: dict[str, BackendChoice] = {}
 """Back ends that need an endpoint or a model of one's own, by name."""
@@ -29,11 +31,17 @@ def chosen(name: str) -> BackendChoice:
 def _endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     campplus = write_campplus(tmp_path_factory.mktemp("campplus") / "model")
     SERVED["campplus"] = BackendChoice(name="campplus", settings={"model": str(campplus)})
-    with ChatServer() as server, SingingServer() as singer:
+    voices = write_voices(tmp_path_factory.mktemp("prompts") / "voices")
+    with ChatServer() as server, SingingServer() as singer, SpeechServer() as speaker:
         service = Service(base_url=server.url, key_variable="NO_KEY")
         SERVED["openai"] = BackendChoice(name="openai", settings={"model": "test-model"}, service=service)
         service = Service(base_url=singer.url, key_variable="NO_KEY")
         SERVED["http"] = BackendChoice(name="http", service=service)
+        service = Service(base_url=speaker.url, key_variable="NO_KEY")
+        SERVED["cosyvoice"] = BackendChoice(name="cosyvoice", settings={"prompts": str(voices)}, service=service)
+        service = Service(base_url=f"{speaker.url}/v1", key_variable="NO_KEY")
+        settings = {"model": "test-tts", "mode": "design"}
+        SERVED["openai-speech"] = BackendChoice(name="openai-speech", settings=settings, service=service)
         yield
 
 

@@ -16,10 +16,11 @@ from schemas.roles import describe
 from schemas.score import Note, Score, Song, lyric
 from schemas.take import SAMPLE_RATE, Line, Voice
 from stages.backends import http_attempts, http_client, registry
-from stages.backends.http_singing import LEAD_S, HttpSinging, read_wav
+from stages.backends.http_singing import LEAD_S, HttpSinging
 from stages.backends.http_trouble import UnansweredError
 from stages.backends.protocols import Paid, Performance, Served
 from stages.backends.score_ds import to_ds
+from stages.backends.served_audio import read_audio
 from stages.synthesize_singing import SynthesizeSinging
 from tests.singing_server import AUDIO_FAULTS, OTHER_BODIES, SingingServer, sung, wav
 
@@ -107,7 +108,7 @@ def test_what_is_asked_and_what_comes_back(
     ]
     assert server.keys == [f"Bearer {KEY}"]
     assert (made.rate_hz, made.phones, made.score_start_s) == (44_100, (), LEAD_S)
-    np.testing.assert_array_equal(made.samples, read_wav(wav(sung(server.bodies[0]["ds"][0])))[0])
+    np.testing.assert_array_equal(made.samples, read_audio(wav(sung(server.bodies[0]["ds"][0])))[0])
 
 
 def test_beat_0_lies_where_the_take_says(singing: Make, line: Any) -> None:
