@@ -5,7 +5,7 @@ clip is filled up to a whole number of frames before it is encoded, so that T = 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,14 +26,17 @@ from stages.backends.codec_clips import (
 )
 from stages.backends.torch_placement import Placement
 
+Facts = tuple[int, int, int, Collection[int]]
+"""Sample rate in Hz, samples of a frame, codes of a codebook, and the numbers of codebooks that can be used."""
+
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a configuration says: `hop` samples are a frame, `choices` are the numbers of codebooks it can use."""
+    """What a codec's configuration and settings come to; `hop` samples are a frame."""
 
     sample_rate: int
     hop: int
-    choices: tuple[int, ...]
+    num_codebooks: int
     cardinality: int
 
 
@@ -63,9 +66,12 @@ class TransformersCodec:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of the folder's configuration and weights, or of the name and revision."""
+        """Digest of the folder's configuration and weights, or of the name and revision. Raises RecipeError for a path
+        that is no folder."""
         folder = Path(self._model_name)
         if not folder.is_dir():
+            if folder.is_absolute() or self._model_name.startswith("."):
+                raise RecipeError(self._remedy("there is no such folder"))
             return hashlib.sha256(f"{self._model_name}@{self._revision}".encode()).hexdigest()
         return digest_of([*folder.glob("config.json"), *folder.glob("*.safetensors")])
 
@@ -80,12 +86,7 @@ class TransformersCodec:
 
     @property
     def num_codebooks(self) -> int:
-        if self._num_codebooks not in self._sizes.choices:
-            raise RecipeError(
-                f"'settings.num_codebooks' of the back end '{self.name}' is {self._num_codebooks}; the model "
-                f"'{self._model_name}' can use: {', '.join(map(str, self._sizes.choices))}."
-            )
-        return self._num_codebooks
+        return self._sizes.num_codebooks
 
     @property
     def cardinality(self) -> int:
@@ -101,7 +102,7 @@ class TransformersCodec:
         device, dtype = self._placement.resolved()
         if device.type == "cpu":
             torch.set_num_threads(1)  # sums in another order could change the codes
-        assert self.num_codebooks
+        self._read_sizes()
         try:
             model, report = getattr(transformers, self.library_class).from_pretrained(
                 self._model_name,
@@ -151,6 +152,10 @@ class TransformersCodec:
 
     @cached_property
     def _sizes(self) -> Sizes:
+        return self._read_sizes()
+
+    def _read_sizes(self) -> Sizes:
+        """Raises RecipeError for a model that cannot be had, or is another, and a number of codebooks it cannot use."""
         import transformers
 
         config_class = getattr(transformers, self.library_class).config_class
@@ -161,7 +166,13 @@ class TransformersCodec:
             raise RecipeError(self._remedy(f"{type(error).__name__}: {error}".splitlines()[0])) from error
         if kind.get("model_type") != config_class.model_type:
             raise RecipeError(self._remedy(f"its configuration is that of '{kind.get('model_type')}'"))
-        return self._sizes_of(config)
+        sample_rate, hop, cardinality, choices = self._facts(config)
+        if self._num_codebooks not in choices:
+            raise RecipeError(
+                f"'settings.num_codebooks' of the back end '{self.name}' is {self._num_codebooks}; the model "
+                f"'{self._model_name}' can use: {', '.join(map(str, choices))}."
+            )
+        return Sizes(sample_rate, hop, self._num_codebooks, cardinality)
 
     def _opened(self) -> Any:
         if self._model is None:
@@ -175,7 +186,7 @@ class TransformersCodec:
             f"backends.codec.settings.model to DIR."
         )
 
-    def _sizes_of(self, config: Any) -> Sizes:
+    def _facts(self, config: Any) -> Facts:
         """From a configuration of the library. Raises RecipeError for one whose sound is not in its codes alone."""
         raise NotImplementedError
 
@@ -193,9 +204,9 @@ class MimiCodec(TransformersCodec):
 
     name, example, library_class = "mimi", "kyutai/mimi", "MimiModel"
 
-    def _sizes_of(self, config: Any) -> Sizes:
+    def _facts(self, config: Any) -> Facts:
         choices = range(config.num_semantic_quantizers, config.num_quantizers + 1)
-        return Sizes(config.sampling_rate, config.frame_size, tuple(choices), config.codebook_size)
+        return config.sampling_rate, config.frame_size, config.codebook_size, choices
 
     def _codes_of(self, model: Any, waveform: Any) -> Any:
         return model.encode(waveform, num_quantizers=self.num_codebooks).audio_codes[0]
@@ -209,9 +220,9 @@ class DacCodec(TransformersCodec):
 
     name, example, library_class = "dac", "descript/dac_44khz", "DacModel"
 
-    def _sizes_of(self, config: Any) -> Sizes:
+    def _facts(self, config: Any) -> Facts:
         choices = range(1, config.n_codebooks + 1)
-        return Sizes(config.sampling_rate, config.hop_length, tuple(choices), config.codebook_size)
+        return config.sampling_rate, config.hop_length, config.codebook_size, choices
 
     def _codes_of(self, model: Any, waveform: Any) -> Any:
         return model.encode(waveform, n_quantizers=self.num_codebooks).audio_codes[0]
@@ -226,10 +237,10 @@ class EncodecCodec(TransformersCodec):
 
     name, example, library_class = "encodec", "facebook/encodec_24khz", "EncodecModel"
 
-    def _sizes_of(self, config: Any) -> Sizes:
+    def _facts(self, config: Any) -> Facts:
         if config.normalize or config.audio_channels != 1 or config.chunk_length_s is not None:
             raise RecipeError(self._remedy("it is one whose codes alone do not hold the sound, as that at 48 kHz"))
-        return Sizes(config.sampling_rate, config.hop_length, tuple(_bandwidths(config)), config.codebook_size)
+        return config.sampling_rate, config.hop_length, config.codebook_size, _bandwidths(config)
 
     def _codes_of(self, model: Any, waveform: Any) -> Any:
         return model.encode(waveform, bandwidth=_bandwidths(model.config)[self.num_codebooks]).audio_codes[0, 0]
@@ -244,8 +255,8 @@ class XcodecCodec(TransformersCodec):
 
     name, example, library_class = "xcodec", "hf-audio/xcodec-hubert-librispeech", "XcodecModel"
 
-    def _sizes_of(self, config: Any) -> Sizes:
-        return Sizes(config.sample_rate, config.hop_length, tuple(_bandwidths(config)), config.codebook_size)
+    def _facts(self, config: Any) -> Facts:
+        return config.sample_rate, config.hop_length, config.codebook_size, _bandwidths(config)
 
     def _codes_of(self, model: Any, waveform: Any) -> Any:
         return model.encode(waveform, bandwidth=_bandwidths(model.config)[self.num_codebooks]).audio_codes[0]

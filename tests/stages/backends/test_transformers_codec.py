@@ -164,6 +164,8 @@ def test_the_fingerprint_is_of_configuration_and_weights(folders: dict[str, Path
     assert choose("mimi", copy).fingerprint == choose("mimi", folders["mimi"]).fingerprint
     other = write_codec(tmp_path / "other", "mimi", seed=1)
     assert choose("mimi", other).fingerprint != choose("mimi", copy).fingerprint
+    with pytest.raises(RecipeError, match=r"'/nowhere/mimi' as 'mimi' \(there is no such folder\)"):
+        assert choose("mimi", "/nowhere/mimi").fingerprint
     named = [choose("mimi", "kyutai/mimi", revision=revision).fingerprint for revision in ("main", "v1")]
     assert named[0] != named[1]
 
