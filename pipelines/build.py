@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from pipelines import files
@@ -77,6 +78,8 @@ class Build:
         """
         for capability in type(self.recipe.backends).model_fields:
             check_backend(capability, self.recipe)
+        if self.until is None:
+            assert self._codec  # one that cannot be had is named before anything is written or paid for
         check_options(self.beam_options or (), [self.out, self.work])
         check_apart(self.out, self.work)
         limits = selection_limits(self.recipe)
@@ -188,7 +191,7 @@ class Build:
         todo = {index: json.dumps(asdict(job)) for index, job in jobs.items() if index not in done}
         counters: list[Counter] = []
         if todo:
-            build = {"recipe": self.recipe.model_dump(mode="json"), "work": self.work, "codec": self._codec()}
+            build = {"recipe": self.recipe.model_dump(mode="json"), "work": self.work, "codec": self._codec}
             dialogues = sum(len(manifest["written"]) for manifest in scripts.values()) - len(twins)
             limits = retry_limits(self.recipe)
             with Progress("perform", dialogues, lambda m: tally_takes(self.work, m, limits)) as progress:
@@ -209,7 +212,7 @@ class Build:
 
     def _perform_there(self, jobs: Sequence[ChunkJob]) -> None:
         """Perform chunks on the runner of the Beam options."""
-        limits, codec, hints = retry_limits(self.recipe), self._codec(), perform_hints(self.beam_options or ())
+        limits, codec, hints = retry_limits(self.recipe), self._codec, perform_hints(self.beam_options or ())
         self._run("perform", lambda p: build_perform(p, jobs, self.recipe, limits, self.work, codec, hints))
 
     def _job(self, index: int, manifest: Manifest, twins: dict[str, str], shape: str) -> ChunkJob:
@@ -217,8 +220,9 @@ class Build:
         digest = shape_digest(shape, manifest["sha256"], *mine)
         return ChunkJob(index, script_chunk(self.work, index), manifest["sha256"], mine, digest)
 
+    @cached_property
     def _codec(self) -> dict[str, Any]:
-        """What is needed to decode the codes of this corpus."""
+        """What is needed to decode the codes of this corpus. Raises RecipeError where the codec cannot be had."""
         codec = backend_of("codec", self.recipe)
         names = ("name", "sample_rate", "frame_rate", "num_codebooks", "cardinality")
         return {name: getattr(codec, name) for name in names} | {"revision": codec.fingerprint}
@@ -237,7 +241,7 @@ class Build:
         digests = {index: (chunk.scripts["sha256"], chunk.takes["sha256"]) for index, chunk in chunks.items()}
         shape = shape_digest(assembly_shape())
         jobs = [
-            ShardJob(shard, {i: digests[i] for i, _ in shard.rows}, self._codec(), shape, self.work, self.out)
+            ShardJob(shard, {i: digests[i] for i, _ in shard.rows}, self._codec, shape, self.work, self.out)
             for shard in layout.shards
         ]
         for folder in (
@@ -264,7 +268,7 @@ class Build:
             "complete": True,
             "name": self.recipe.name,
             "recipe": self.recipe.shaping(),
-            "codec": self._codec(),
+            "codec": self._codec,
             "books": rounded(layout.bookkeeper.books),
             "dead": [asdict(letter) for letter in layout.dead],
         }

@@ -12,7 +12,6 @@ from pipelines import files
 from pipelines.books import open_accounts
 from pipelines.card import card_faults, split_of
 from pipelines.manifests import Manifest
-from pipelines.stage_table import backend_of
 from pipelines.verify_rows import (
     check_audio,
     check_codes,
@@ -24,8 +23,11 @@ from pipelines.verify_rows import (
 from pipelines.verify_work import verify_work
 from pipelines.work_folder import is_work_folder
 from schemas.columns import table_features
-from schemas.errors import DamagedError, FolderError
+from schemas.errors import DamagedError, FolderError, MissingExtraError, RecipeError
 from schemas.recipe import Recipe
+from stages.backends import registry
+from stages.backends.protocols import AudioCodec
+from stages.backends.torch_placement import elsewhere
 
 ANEW = "build again: it is written anew from the work folder"
 DECODED_SHARE = 20
@@ -61,12 +63,7 @@ def _verify_corpus(out: str, manifest: Manifest, tick: Callable[[int], None], te
     faults += [f"{fault}; {ANEW}" for fault in card_faults(out, manifest)]
     faults += _strangers(out, manifest)
     tally = _Tally()
-    codec = backend_of("codec", Recipe.model_validate(manifest["recipe"]))
-    if codec.fingerprint != manifest["codec"]["revision"]:
-        faults.append("codes were made by another revision of the codec than the one installed: they are not decoded")
-        codec = None
-    else:
-        codec.open()
+    codec = _codec(manifest, faults)
     amiss: list[str] = []
     for shard in manifest["shards"]:
         amiss += [f"{shard['file']}: {fault}" for fault in _check_shard(out, shard, manifest, tally, codec)]
@@ -76,6 +73,22 @@ def _verify_corpus(out: str, manifest: Manifest, tick: Callable[[int], None], te
         tell(f"{count} utterances decoded: their mel bands are {middle:.1f} dB off those of the audio (median)")
     # A shard that cannot be read is missing from the tally, which is no second fault.
     return faults + (amiss or tally.disagreements(manifest))
+
+
+def _codec(manifest: Manifest, faults: list[str]) -> AudioCodec | None:
+    """The corpus' codec, opened; where it cannot be, that is a fault, and codes are not decoded."""
+    try:
+        chosen = Recipe.model_validate(manifest["recipe"]).backends.codec
+        portable = chosen.model_copy(update={"settings": elsewhere(chosen.settings)})
+        codec: AudioCodec = registry.load("codec", portable)
+        if codec.fingerprint == manifest["codec"]["revision"]:
+            codec.open()
+            return codec
+    except (MissingExtraError, RecipeError) as error:
+        faults.append(f"codes are not decoded: {error}")
+        return None
+    faults.append("codes were made by another revision of the codec than the one installed: they are not decoded")
+    return None
 
 
 def _strangers(out: str, manifest: Manifest) -> Iterator[str]:

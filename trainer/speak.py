@@ -11,13 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from schemas.errors import RecipeError
-from schemas.recipe import BackendChoice
 from schemas.score import Score, Song
 from schemas.take import Samples
 from schemas.tokens import END_OF_CONV, IM_END, SPECIALS
-from stages.backends.protocols import AudioCodec
-from stages.backends.registry import load
 from stages.normalize_text import normalize
+from trainer.corpus_codec import open_codec
 from trainer.generate import Decoding, Generator, Reply
 from trainer.model import SpokenModel
 from trainer.samples import ASR_REQUEST, READING_SYSTEM, TTS_REQUEST, VOICE_LINE, Message, Sample, in_units
@@ -50,13 +48,7 @@ class Speaker:
         codec = model.config.codec
         self.maker = SequenceMaker(tokenizer, model.layout, codec["frame_rate"])
         self.generator = Generator(model, tokenizer.convert_tokens_to_ids(IM_END), decoding)
-        self.codec: AudioCodec = load("codec", BackendChoice(name=codec["name"]))
-        if codec.get("revision") and not codec["revision"].startswith(self.codec.fingerprint[: len(codec["revision"])]):
-            raise RecipeError(
-                f"the model speaks codes of {codec['name']} with weights {codec['revision']}, but the weights here are "
-                f"{self.codec.fingerprint[:16]}: use the version of troupe it was trained with, or train it anew."
-            )
-        self.codec.open()
+        self.codec = open_codec(codec)
 
     @classmethod
     def open(cls, folder: str | Path = BUNDLED, decoding: Decoding | None = None) -> "Speaker":

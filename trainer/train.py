@@ -13,6 +13,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from schemas.errors import RecipeError
 from schemas.tokens import TokenLayout
+from trainer.corpus_codec import codec_of
 from trainer.model import SIZES, SpokenConfig, SpokenModel, sized
 from trainer.packing import PackedRows, stream
 from trainer.samples import TASKS
@@ -145,7 +146,7 @@ def arguments(plan: Plan, stage: Stage) -> TrainingArguments:
 def start(plan: Plan) -> tuple[SpokenModel, Any]:
     """The model and tokenizer to begin with: a named size, a model of ours, or a Qwen3 checkpoint in a folder."""
     first = first_row(plan.corpus)
-    codec = dict(first["codec"])
+    codec = codec_of(plan.corpus, first)
     if plan.size in SIZES:
         tokenizer = train_tokenizer(texts(plan.corpus))
         return SpokenModel(sized(plan.size, layout_of(len(tokenizer), codec), speaker_size(first), codec)), tokenizer

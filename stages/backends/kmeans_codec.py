@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.take import Codes, Samples
+from stages.backends.codec_clips import check_codes
 
 if TYPE_CHECKING:
     from stages.backends.codec_net import HarmonicNoiseVocoder
@@ -82,22 +83,10 @@ class KmeansCodec:
 
         from stages.backends.codec_net import render
 
-        self._check(codes)
+        check_codes(codes, self.num_codebooks, self.cardinality)
         quantizer, vocoder = self._opened()
         waveform = render(vocoder, quantizer.dequantize(torch.from_numpy(codes.astype(np.int64))))
         return (waveform.clip(-1.0, 1.0) * 32767.0).round().astype(np.int16)
-
-    def _check(self, codes: NDArray[np.uint16]) -> None:
-        if codes.ndim != 2 or codes.shape[1] != self.num_codebooks or not len(codes):
-            raise ValueError(
-                f"decode got codes of shape {codes.shape}; it must be [T, {self.num_codebooks}] with T > 0: "
-                "pass one clip, frames first, all codebooks."
-            )
-        if codes.max() >= self.cardinality:
-            raise ValueError(
-                f"decode got the code {codes.max()}; codes must be below {self.cardinality}: "
-                "take out padding and special tokens, and undo the delay, before decoding."
-            )
 
     def _opened(self) -> tuple[Quantizer, HarmonicNoiseVocoder]:
         if self._models is None:

@@ -23,6 +23,11 @@ BACKENDS: dict[tuple[str, str], str] = {
     ("speaker", "speaker-net"): "stages.backends.speaker_encoder:SpeakerNetEncoder",
     ("speaker", "campplus"): "stages.backends.funasr_speaker:FunasrSpeaker",
     ("codec", "kmeans-hn"): "stages.backends.kmeans_codec:KmeansCodec",
+    ("codec", "mimi"): "stages.backends.transformers_codec:MimiCodec",
+    ("codec", "dac"): "stages.backends.transformers_codec:DacCodec",
+    ("codec", "encodec"): "stages.backends.transformers_codec:EncodecCodec",
+    ("codec", "xcodec"): "stages.backends.transformers_codec:XcodecCodec",
+    ("codec", "xy-tokenizer"): "stages.backends.xy_codec:XyCodec",
 }
 
 EXTRAS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
@@ -32,6 +37,11 @@ EXTRAS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("speech", "cosyvoice"): ("http", ("httpx2", "tenacity")),
     ("singing", "http"): ("http", ("httpx2", "tenacity")),
     ("speaker", "campplus"): ("funasr", ("funasr", "kaldi_native_fbank")),
+    ("codec", "mimi"): ("codecs", ("transformers",)),
+    ("codec", "dac"): ("codecs", ("transformers",)),
+    ("codec", "encodec"): ("codecs", ("transformers",)),
+    ("codec", "xcodec"): ("codecs", ("transformers",)),
+    ("codec", "xy-tokenizer"): ("codecs", ("transformers",)),
 }
 """(capability, name) -> the extra of the distribution that brings a back end's packages, and those packages' names."""
 

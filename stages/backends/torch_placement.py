@@ -1,12 +1,13 @@
 """Where a torch model of a production back end runs, in which precision, and how many clips at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from schemas.errors import RecipeError
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
+PLACES = ("device", "dtype")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Placement:
         if self.dtype == "auto":
             return device, torch.float16 if device.type == "cuda" else torch.float32
         return device, getattr(torch, self.dtype)
+
+
+def elsewhere(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a back end, less where it ran: who opens it again may have another machine."""
+    return {name: value for name, value in settings.items() if name not in PLACES}
 
 
 def batches(lengths_s: Sequence[float], budget_s: float) -> Iterator[list[int]]:

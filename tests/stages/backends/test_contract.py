@@ -16,6 +16,8 @@ from tests.chat_server import ChatServer
 from tests.singing_server import SingingServer
 from tests.speech_server import SpeechServer
 from tests.stages.backends.campplus_model import write_campplus
+from tests.stages.backends.codec_models import MODELS, write_codec
+from tests.stages.backends.xy_checkout import write_xy
 from tests.stages.scripts import plan, script, turn, written
 from tests.voice_folder import write_voices
 
@@ -32,6 +34,10 @@ def _endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     campplus = write_campplus(tmp_path_factory.mktemp("campplus") / "model")
     SERVED["campplus"] = BackendChoice(name="campplus", settings={"model": str(campplus)})
     voices = write_voices(tmp_path_factory.mktemp("prompts") / "voices")
+    codecs = tmp_path_factory.mktemp("codecs")
+    for name in MODELS:
+        SERVED[name] = BackendChoice(name=name, settings={"model": str(write_codec(codecs / name, name))})
+    SERVED["xy-tokenizer"] = BackendChoice(name="xy-tokenizer", settings=dict(write_xy(codecs / "xy")))
     with ChatServer() as server, SingingServer() as singer, SpeechServer() as speaker:
         service = Service(base_url=server.url, key_variable="NO_KEY")
         SERVED["openai"] = BackendChoice(name="openai", settings={"model": "test-model"}, service=service)
