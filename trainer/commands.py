@@ -31,6 +31,12 @@ def add_commands(commands: Any) -> None:
     train.add_argument(
         "--code-dropout", type=float, default=0.0, help="share of the audio not seen in training (default: %(default)s)"
     )
+    train.add_argument(
+        "--splice",
+        type=float,
+        default=0.0,
+        help="share of spoken readings put together from pieces (default: %(default)s)",
+    )
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     train.set_defaults(run=_train)
     speak = commands.add_parser("speak", help="let a model speak, chat, play a role or sing")
@@ -63,7 +69,7 @@ def _train(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("size", "stage", "steps", "learning_rate", "positions")}
     given |= {
         name: getattr(options, name)
-        for name in ("accumulate", "seed", "bf16", "code_dropout", "samples_every", "resume")
+        for name in ("accumulate", "seed", "bf16", "code_dropout", "splice", "samples_every", "resume")
     }
     record = train(Plan(options.corpus, Path(options.out), weights=_weights(options.weights), **given))
     left_out = record["left out of the last epoch"]

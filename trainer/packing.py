@@ -17,8 +17,9 @@ from torch.utils.data import IterableDataset
 from schemas.errors import RecipeError
 from schemas.tokens import SPEAKER
 from trainer.model import IGNORED
-from trainer.samples import TASKS, samples
+from trainer.samples import TASKS, Sample, samples
 from trainer.sequences import Sequence, SequenceMaker
+from trainer.splices import splices
 
 SHUFFLED = 512
 """Sequences held in memory and drawn from at random; and dialogues, before that."""
@@ -45,8 +46,9 @@ class LeftOut:
 class PackedRows(IterableDataset):
     """Rows of at most `positions` positions, for ever: one epoch after the other, each in another order.
 
-    `weights` says how often an epoch has a sample of a task: 2 twice, 0.5 every other one. Samples longer than a row
-    are counted and named in `left_out`, for the epoch that runs. Raises RecipeError where all of them are.
+    `weights` says how often an epoch has a sample of a task: 2 twice, 0.5 every other one. Of spoken readings a share
+    of `splice` is spliced (see trainer/splices.py). Samples longer than a row are counted and named in `left_out`,
+    for the epoch that runs. Raises RecipeError where all of them are.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class PackedRows(IterableDataset):
         seed: int,
         weights: Mapping[str, float] | None = None,
         epochs: int | None = None,
+        splice: float = 0.0,
     ) -> None:
         self.corpus, self.split, self.maker = str(corpus), split, maker
         self.positions, self.seed, self.epochs = positions, seed, epochs
+        self.splice = splice
         self.weights = {task: 1.0 for task in TASKS} | dict(weights or {})
         self.left_out = LeftOut()
 
@@ -87,12 +91,20 @@ class PackedRows(IterableDataset):
 
     def _drawn(self, dialogues: Iterable[Mapping[str, Any]], generator: random.Random) -> Iterator[Sequence]:
         for row in dialogues:
-            for sample in samples(row, heard=generator.random() < HEARD):
-                weight = self.weights[sample.task]
+            for sample, share in self._of_row(row, generator):
+                weight = self.weights[sample.task] * share
                 copies = int(weight) + (generator.random() < weight % 1)
                 if copies:
                     sequence = self.maker.sequence(sample)
                     yield from [sequence] * copies
+
+    def _of_row(self, row: Mapping[str, Any], generator: random.Random) -> Iterator[tuple[Sample, float]]:
+        """What a row teaches, and the share of it that is wanted."""
+        for sample in samples(row, heard=generator.random() < HEARD):
+            yield sample, 1.0 - self.splice if sample.messages[-1].units else 1.0
+        if self.splice:
+            for sample in splices(row, generator):
+                yield sample, self.splice
 
     def _fitting(self, sequences: Iterable[Sequence]) -> Iterator[Sequence]:
         for sequence in sequences:

@@ -58,12 +58,17 @@ def samples(row: Mapping[str, Any], heard: bool = True) -> Iterator[Sample]:
     yield chat(row, heard)
     for turn in row["turns"]:
         sung = turn["song"] is not None
-        if turn["style"] == "plain" or sung:
+        if sung or is_said(turn):
             yield reading(turn, voice(row, turn["role"]), row["language"])
-        if turn["style"] == "plain" and not sung:
+        if is_said(turn):
             yield tts(turn, voice(row, turn["role"]))
         if not (sung and turn["song"]["hummed"]):
             yield asr(turn)
+
+
+def is_said(turn: Mapping[str, Any]) -> bool:
+    """Whether a turn is spoken, and neither whispered nor shouted."""
+    return turn["song"] is None and turn["style"] == "plain"
 
 
 def chat(row: Mapping[str, Any], heard: bool = True) -> Sample:
@@ -79,7 +84,8 @@ def chat(row: Mapping[str, Any], heard: bool = True) -> Sample:
 def reading(turn: Mapping[str, Any], speaker: NDArray[np.float32], language: Language) -> Sample:
     """A given text read aloud, or a given score sung: each phone, or note, stands right before its sound. A small model
     learns this long before it finds its place in a text that stands in the request, as in `tts`."""
-    said = replace(reply(turn), units=() if turn["score"] else _timed_units(turn, language))
+    words = () if turn["score"] else timed_words(turn, language)
+    said = replace(reply(turn), units=tuple(unit for word in words for unit in word))
     return Sample(f"{turn['utterance_id']}-reading", "reading", (Message("system", READING_SYSTEM), said), speaker)
 
 
@@ -107,24 +113,25 @@ def _of_word(word: str, phones: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(units)
 
 
-_UNITS: dict[tuple[str, Language, str, float], tuple[tuple[str, float], ...]] = {}
-"""Units already timed, by utterance, its text and length: every epoch wants them again, and another corpus may have
+Timed = tuple[tuple[str, float], ...]
+"""The units of a word, each with its start in seconds."""
+
+_TIMED: dict[tuple[str, Language, str, float], tuple[Timed, ...]] = {}
+"""Words already timed, by utterance, its text and length: every epoch wants them again, and another corpus may have
 another utterance of that name."""
 
 
-def _timed_units(turn: Mapping[str, Any], language: Language) -> tuple[tuple[str, float], ...]:
-    """The units of a turn, and when each starts. Those of a word share its time alike: a frame is as long as a phone,
-    and dictionaries and voices seldom agree on every one."""
+def timed_words(turn: Mapping[str, Any], language: Language) -> tuple[Timed, ...]:
+    """The words of a turn in units. Those of a word share its time alike: a frame is as long as a phone, and
+    dictionaries and voices seldom agree on every one."""
     key = turn["utterance_id"], language, turn["spoken"], turn["duration_s"]
-    if key not in _UNITS:
+    if key not in _TIMED:
         timed = word_times({**turn, "language": language, "measures": {}})
-        units = _units(timed.words, language)
-        _UNITS[key] = tuple(
-            (unit, start_s + (end_s - start_s) * place / len(word))
-            for word, (start_s, end_s) in zip(units, timed.spans, strict=True)
-            for place, unit in enumerate(word)
+        _TIMED[key] = tuple(
+            tuple((unit, start_s + (end_s - start_s) * place / len(word)) for place, unit in enumerate(word))
+            for word, (start_s, end_s) in zip(_units(timed.words, language), timed.spans, strict=True)
         )
-    return _UNITS[key]
+    return _TIMED[key]
 
 
 def tts(turn: Mapping[str, Any], speaker: NDArray[np.float32]) -> Sample:

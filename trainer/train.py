@@ -60,6 +60,7 @@ class Plan:
     seed: int = 1
     bf16: bool = False
     code_dropout: float = 0.0
+    splice: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
     samples_every: int = 0
     resume: bool = False
@@ -77,7 +78,7 @@ def train(plan: Plan) -> dict[str, Any]:
     model, tokenizer = start(plan)
     model.config.code_dropout = plan.code_dropout
     maker = SequenceMaker(tokenizer, model.layout, model.config.codec["frame_rate"])
-    rows = PackedRows(plan.corpus, "train", maker, plan.positions, plan.seed, plan.weights)
+    rows = PackedRows(plan.corpus, "train", maker, plan.positions, plan.seed, plan.weights, splice=plan.splice)
     freeze(model, stage.trained)
     voices = Voices.of_corpus(plan.corpus)
     trainer = StreamTrainer(
@@ -95,6 +96,7 @@ def train(plan: Plan) -> dict[str, Any]:
         "steps": trainer.state.global_step,
         "positions_per_step": plan.positions * plan.accumulate,
         "code_dropout": plan.code_dropout,
+        "splice": plan.splice,
         "weights": rows.weights,
         "seed": plan.seed,
         "left out of the last epoch": {"counts": dict(rows.left_out.counts), "first": rows.left_out.names},
