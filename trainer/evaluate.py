@@ -231,7 +231,9 @@ def score_of(column: Row) -> Score:
 
 def table(figures: Figures) -> str:
     """The figures as a table in Markdown."""
-    lines = ["| figure | model | ceiling | floor |", "|---|---|---|---|"]
+    split = dict(figures["split"])
+    counts = ", ".join(f"{count} {name}" for name, count in split.items() if name != "name")
+    lines = [f"Split {split['name']}: {counts}.", "", "| figure | model | ceiling | floor |", "|---|---|---|---|"]
     for task in ("reading", "tts", "singing"):
         for name in figures[task]["model"]:
             cells = [figures[task][side].get(name, "") for side in ("model", "ceiling", "floor")]
@@ -241,7 +243,8 @@ def table(figures: Figures) -> str:
     for kind, share in figures["replies"]["well formed"].items():
         lines.append(f"| replies: well formed, {kind} | {share} | | |")
     nearer = ("nearer to its own voice than to another", "nearest to its own voice of all")
-    lines += [f"| roles: {name} | {figures['replies'][name]} | | |" for name in nearer]
+    roles = figures["replies"]["roles"]
+    lines += [f"| {roles} roles: {name} | {figures['replies'][name]} | | |" for name in nearer]
     lines += [f"| loss: {task} | {losses['loss']} | | |" for task, losses in figures["loss"].items()]
     return "\n".join(lines)
 

@@ -26,7 +26,8 @@ MEDIAN = 0.5
 class Decoding:
     """How codes are chosen: at temperature 0 the likeliest, else drawn from the `top_k` likeliest. `text_temperature`
     is that of the joint softmax of text and codebook 0. `repetition_penalty` divides what the last five entries of
-    codebook 0 had going for them; 1.1 in the original, which is greedy.
+    codebook 0 had going for them; 1.1 in the original, which is greedy. A reading has none: its units keep it going,
+    and what is held long does repeat itself.
     """
 
     temperature: float = 0.0
@@ -64,7 +65,8 @@ class Generator:
         """The model's own reply to a prompt, which ends with the head of the assistant's message. Without `audio`, only
         text may be chosen. Stops after MAX_POSITIONS, `ended` then being false.
         """
-        return self._run(prompt, lambda logits, reply: self._own(logits, audio))
+        penalty = self.decoding.repetition_penalty
+        return self._run(prompt, lambda logits, reply: self._own(logits, reply, audio, penalty))
 
     @torch.inference_mode()
     def read(self, prompt: Sequence, units: Listed[Listed[int]], frames: Listed[int] | None = None) -> Reply:
@@ -118,10 +120,12 @@ class Generator:
         hidden: Tensor = output.hidden[0, -1]
         return hidden
 
-    def _own(self, logits: Tensor, audio: bool) -> None:
-        """A reply of the model's own: anything, or text alone."""
+    def _own(self, logits: Tensor, reply: Reply, audio: bool, penalty: float) -> None:
+        """A reply of the model's own: anything but what was just said, or text alone."""
         if not audio:
             logits[self.layout.codebook(0).start :] = -torch.inf
+        for step in reply.steps[-REPETITION_WINDOW:]:
+            logits[step[0]] = logits[step[0]] / penalty if logits[step[0]] > 0 else logits[step[0]] * penalty
 
     def _given(self, logits: Tensor, reply: Reply, script: "_Script") -> int | None:
         """The next token of a given text, if its time has come; else audio, whose end is the reply's once all is
@@ -147,9 +151,6 @@ class Generator:
     def _first(self, logits: Tensor, reply: Reply, draw: torch.Generator) -> int:
         """The next token of the joint stream."""
         self._shape(logits, self.layout.codebook(0).start, reply, 0)
-        for step in reply.steps[-REPETITION_WINDOW:]:
-            penalty = self.decoding.repetition_penalty
-            logits[step[0]] = logits[step[0]] / penalty if logits[step[0]] > 0 else logits[step[0]] * penalty
         return self._choose(logits, self.decoding.text_temperature, draw)
 
     def _step(self, first: int, hidden: Tensor, reply: Reply, draw: torch.Generator) -> list[int]:

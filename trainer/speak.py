@@ -161,6 +161,8 @@ def speak(
         raise RecipeError("--role goes with --task roleplay, and playing a role needs one: give both or neither.")
     if task != "sing" and not text:
         raise RecipeError(f"--task {task}: there is nothing to say: give a text.")
+    if task == "sing" and text:
+        raise RecipeError(f"--song {song} has its own words: leave out the text '{text}'.")
     speaker = Speaker.open(folder, decoding_of(temperature, seed))
     if song:
         score, voice = song_for(song, speaker.voices)

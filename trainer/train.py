@@ -161,6 +161,11 @@ def start(plan: Plan) -> tuple[SpokenModel, Any]:
     if json.loads((folder / "config.json").read_text("utf-8"))["model_type"] == SpokenConfig.model_type:
         model = SpokenModel.from_pretrained(folder, dtype=torch.float32)
         check_codec(model.config.codec, codec, folder)
+        if model.config.speaker_size != speaker_size(first):
+            raise RecipeError(
+                f"{folder} takes speaker vectors of {model.config.speaker_size} numbers, the corpus has "
+                f"{speaker_size(first)}: train on a corpus of the same speaker back end, or begin with a new model."
+            )
         return model, tokenizer
     return from_qwen3(folder, tokenizer, layout_of(len(tokenizer), codec), speaker_size(first), codec), tokenizer
 

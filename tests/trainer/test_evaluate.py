@@ -154,6 +154,8 @@ def test_all_figures_are_there_of_unseen_sentences_alone(folder: Path, stubs: No
     assert figures["split"] == {"name": "test", "dialogues": 3, "unseen sentences": 5, "unseen songs": 0}
     assert set(figures["loss"]) == {"conversation", "roleplay", "reading", "tts", "asr"}
     written = table(figures)
+    assert written.startswith("Split test: 3 dialogues, 5 unseen sentences, 0 unseen songs.\n\n| figure |")
+    assert f"| {figures['replies']['roles']} roles: nearest to its own voice of all | " in written
     for task in ("reading", "tts", "singing"):
         for name, value in figures[task]["model"].items():
             sides = [figures[task][side].get(name, "") for side in ("ceiling", "floor")]

@@ -158,8 +158,18 @@ def test_the_last_five_codes_are_less_likely(letters: Any, penalty: float, says:
     generator = Generator(made.model, made.end, Decoding(repetition_penalty=penalty))
     logits = torch.full((layout.first_stream.stop,), -9.0)
     logits[start + 5], logits[start + 7], logits[start + 8] = 3.0, 4.0, -1.0
-    said = [[start + code] * 4 for code in (5, 7, 1, 1, 1, 1)]  # 5 is longer ago than five steps
-    assert generator._first(logits, Reply(steps=said), torch.Generator()) == start + says
+    reply = Reply(steps=[[start + code] * 4 for code in (5, 7, 1, 1, 1, 1)])  # 5 is longer ago than five steps
+    generator._own(logits, reply, True, penalty)
+    assert int(logits.argmax()) == start + says
+    assert float(logits[start + 1]) == pytest.approx(-9.0 * penalty**4)
+
+
+def test_a_reading_may_repeat_itself(letters: Any) -> None:
+    made = world(letters)
+    made.chatter()
+    mild, strict = (Decoding(repetition_penalty=penalty) for penalty in (1.0, 9.0))
+    assert made.read(mild, "a", " b").steps == made.read(strict, "a", " b").steps
+    assert made.reply(mild).steps != made.reply(strict).steps
 
 
 @pytest.mark.parametrize(

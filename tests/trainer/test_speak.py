@@ -241,6 +241,7 @@ def test_codes_of_other_weights(folder: Path, letters: Any) -> None:
         ({"text": ""}, "--task tts: there is nothing to say: give a text"),
         ({"text": "", "role": "Smok"}, "--task roleplay: there is nothing to say"),
         ({"text": "a", "role": "a loud pirate"}, "the model knows no such character"),
+        ({"text": "a", "song": "row"}, "--song row has its own words: leave out the text 'a'"),
         ({"text": "", "song": "nosong"}, "--song nosong: there is no such song; the songbook has: amazing-grace, "),
     ],
 )

@@ -274,3 +274,14 @@ def test_a_voice_is_heard_now_and_then(tmp_path: Path, monkeypatch: pytest.Monke
     silent = train(replace(plan, out=tmp_path / "silent", samples_every=0))
     assert not differing(weights(plan.out), weights(tmp_path / "silent"))
     assert silent["steps"] == 4
+
+
+def test_a_corpus_of_other_speaker_vectors(plan: Plan, tmp_path: Path) -> None:
+    train(replace(plan, steps=1))
+    rows = tiny.dialogues()
+    for row in rows:
+        for character in row["characters"].values():
+            character["speaker_vector"] = character["speaker_vector"][:5]
+    other = tiny.write_corpus(tmp_path / "other", {"train": rows})
+    with pytest.raises(RecipeError, match=r"takes speaker vectors of 6 numbers, the corpus has 5: train on a corpus"):
+        train(replace(plan, corpus=other, size=str(plan.out), out=tmp_path / "more"))
