@@ -19,7 +19,7 @@ RECIPE = {
     "seed": 3,
     "chunk_dialogues": 1,
     "splits": {"train": 0.5, "test": 0.5},
-    "kinds": {"conversation": {"dialogues": 6, "user_voices": 6, "assistant_voices": 2}},
+    "kinds": {"conversation": {"dialogues": 4, "user_voices": 4, "assistant_voices": 2}},
     "perform": {"attempts": 2, "pitch_audit_share": 0.2},
     "select": {"max_rejected_share": 1.0},
 }
