@@ -17,9 +17,10 @@ from trainer.sequences import AHEAD, NO_CODE, Sequence
 REPETITION_WINDOW = 5
 MAX_POSITIONS = 2_000
 LONGEST_UNIT = 40
-"""Audio steps after which the next unit of a given text is due, whatever the model prefers."""
-MEDIAN = 0.5
-"""A unit is over when the chance that it still goes on has fallen so low."""
+"""Audio steps after which the next unit of a given text is due, or its end, whatever the model prefers."""
+OVER = 0.3
+"""A unit is over when the chance that it still goes on has fallen so low. At the median, .5, readings are a quarter too
+short, as durations are skewed."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Generator:
     @torch.inference_mode()
     def read(self, prompt: Sequence, units: Listed[Listed[int]], frames: Listed[int] | None = None) -> Reply:
         """A reply that says the given units of text, all their tokens in order, and nothing else. Each comes AHEAD of
-        its frame, or without `frames` when the one before has sounded as long as the model's median (`_Script`). The
-        audio goes on until the model ends it. Stops after MAX_POSITIONS.
+        its frame, or without `frames` when the one before is over by the model's own durations (`_Script`). So does the
+        end of the audio. Stops after MAX_POSITIONS.
         """
         script = _Script(units, frames)
         return self._run(prompt, lambda logits, reply: self._given(logits, reply, script))
@@ -143,7 +144,7 @@ class Generator:
         frames = self._end_of_codes(reply)
         if frames is not None:
             return self.end if num_steps == frames + self.layout.num_codebooks - 1 else None
-        if script.over and not script.left and num_steps:
+        if not script.left and num_steps and script.is_over(num_steps):
             return self.end if self.layout.num_codebooks == 1 else first_pad  # one codebook has no pads
         logits[first_pad:] = -torch.inf
         return None
@@ -199,9 +200,8 @@ class Generator:
 class _Script:
     """A text that is being given, unit by unit.
 
-    How long a unit sounds is the median of the model's own durations: it is over when the chance that it still goes on
-    has fallen to one half. So is the audio after the last one. The likeliest choice at each step would wait much
-    longer.
+    How long a unit sounds is a quantile of the model's own durations: it is over when the chance that it still goes on
+    has fallen to OVER. So is the audio after the last one. The likeliest choice at each step would wait much longer.
     """
 
     def __init__(self, units: Listed[Listed[int]], frames: Listed[int] | None) -> None:
@@ -215,10 +215,11 @@ class _Script:
         """Whether anything is still to be given."""
         return bool(self.waiting or self.running)
 
-    @property
-    def over(self) -> bool:
-        """Whether what sounds is rather over than not."""
-        return self.going_on <= MEDIAN
+    def is_over(self, num_steps: int) -> bool:
+        """Whether what sounds has sounded long enough after so many audio steps; at given frames the end alone is
+        asked for, and a last note may be long."""
+        too_long = self.frames is None and num_steps - self.since >= LONGEST_UNIT
+        return self.going_on <= OVER or too_long
 
     def step(self, ends: float) -> None:
         """The model has given the end of what sounds this chance, now."""
@@ -235,4 +236,4 @@ class _Script:
     def _is_time(self, num_steps: int) -> bool:
         if self.frames is not None:
             return num_steps >= self.frames[-len(self.waiting)] - AHEAD
-        return self.over or num_steps - self.since >= LONGEST_UNIT
+        return self.is_over(num_steps)

@@ -11,7 +11,7 @@ from schemas.tokens import TokenLayout
 from tests.trainer.tiny import drawn_codes
 from tests.trainer.worlds import scripted, world
 from trainer import generate
-from trainer.generate import MEDIAN, Decoding, Generator, Reply
+from trainer.generate import OVER, Decoding, Generator, Reply
 from trainer.packing import collate
 from trainer.sequences import AHEAD, NO_CODE
 
@@ -101,7 +101,7 @@ def test_decoding_with_a_cache_takes_what_is_likeliest_over_the_whole_sequence(
                 chances = torch.softmax(first, 0)
                 ends = chances[made.end] + chances[codes.stop :].sum()
                 goes_on *= 1 - float(ends / (ends + chances[codes.start : codes.stop].sum()))
-            choices = sounds & set(codes) if goes_on > MEDIAN else sounds - set(codes)
+            choices = sounds & set(codes) if goes_on > OVER else sounds - set(codes)
             assert position[0] == max(choices, key=first.tolist().__getitem__)
         if kind == "audio":
             for codebook in range(1, num_codebooks):

@@ -118,7 +118,7 @@ def test_a_model_that_prefers_text_once_a_word_has_a_word_each_time(
     assert laid(made, made.read(GREEDY, "a", "c", "de")) == "a|A4|c|A13|de.|A20"
 
 
-def test_a_unit_is_over_when_it_rather_is_than_not(letters: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_is_over_when_it_hardly_goes_on(letters: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     made = talker(letters, 30)
     layout, many = made.model.layout, made.model.first_logits
 
@@ -128,7 +128,7 @@ def test_a_unit_is_over_when_it_rather_is_than_not(letters: Any, monkeypatch: py
         return logits
 
     monkeypatch.setattr(made.model, "first_logits", often)
-    assert laid(made, made.read(GREEDY, "a", "b")).startswith("A3|a|A3|b.|A")  # .8 ** 3 > .5 >= .8 ** 4
+    assert laid(made, made.read(GREEDY, "a", "b")).startswith("A5|a|A5|b.|A")  # .8 ** 5 > .3 >= .8 ** 6
 
 
 def test_a_unit_is_due_after_the_longest(letters: Any) -> None:
@@ -137,7 +137,8 @@ def test_a_unit_is_due_after_the_longest(letters: Any) -> None:
     assert laid(made, made.read(GREEDY, "ab", "c")) == f"A40|ab|A40|c.|A{20 + 7}"
     made = talker(letters, 100)
     made.model.prefers_text = {7}
-    assert laid(made, made.read(GREEDY, "abc")) == "A7|abc.|A100"
+    assert laid(made, made.read(GREEDY, "abc")) == f"A7|abc.|A{40 + 7}"
+    assert laid(made, talker(letters, 100).read(GREEDY, "abc", frames=[0])) == f"abc.|A{100 + 7}"
 
 
 def test_where_frames_are_given_the_model_is_not_asked(letters: Any) -> None:
