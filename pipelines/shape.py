@@ -9,7 +9,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import distributions, packages_distributions, version
 from importlib.resources import files
 from importlib.util import find_spec
@@ -120,6 +120,11 @@ def _owners() -> Mapping[str, list[str]]:
 
 def code_digest(path: Path) -> str:
     """Digest of a module's syntax tree without its docstrings: comments and layout do not count."""
+    return _code_digest(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _code_digest(path: Path, changed_ns: int) -> str:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -167,6 +172,11 @@ def _own_imports(path: Path) -> list[str]:
 
 def _imports(path: Path) -> list[str]:
     """Every dotted name that a file imports, at its top or in its functions."""
+    return _imports_of(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _imports_of(path: Path, changed_ns: int) -> list[str]:
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
