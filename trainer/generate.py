@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache
 
-from schemas.tokens import Modality, well_formed
+from schemas.tokens import AUDIO_STEPS, FIRST_TEXT_STEPS, TEXT_STEPS, Modality, well_formed
 from trainer.model import SpokenModel
 from trainer.sequences import AHEAD, NO_CODE, Sequence
 
@@ -55,11 +55,15 @@ class Reply:
 
 
 class Generator:
-    """Decodes replies. `end` is the token that closes a message."""
+    """Decodes replies. `end` is the token that closes a message, `end_of_text` the one that closes a reply's text: with
+    it, replies are laid in chunks as the interleaving has them; without it, as the model will.
+    """
 
-    def __init__(self, model: SpokenModel, end: int, decoding: Decoding | None = None) -> None:
+    def __init__(
+        self, model: SpokenModel, end: int, decoding: Decoding | None = None, end_of_text: int | None = None
+    ) -> None:
         self.model, self.end, self.decoding = model.eval(), end, decoding or Decoding()
-        self.layout = model.layout
+        self.layout, self.end_of_text = model.layout, end_of_text
 
     @torch.inference_mode()
     def reply(self, prompt: Sequence, audio: bool = True) -> Reply:
@@ -125,8 +129,37 @@ class Generator:
         """A reply of the model's own: anything but what was just said, or text alone."""
         if not audio:
             logits[self.layout.codebook(0).start :] = -torch.inf
+        elif self.end_of_text is not None:
+            self._lay(logits, reply, self.end_of_text)
         for step in reply.steps[-REPETITION_WINDOW:]:
             logits[step[0]] = logits[step[0]] / penalty if logits[step[0]] > 0 else logits[step[0]] * penalty
+
+    def _lay(self, logits: Tensor, reply: Reply, end_of_text: int) -> None:
+        """Forbid what the interleaving does not have next. Audio that is over before its text waits for the rest of the
+        text with its last chunk, so it must not be over with a whole one."""
+        codes, num_steps, last = self.layout.codebook(0), len(reply.steps), self.layout.num_codebooks - 1
+        frames = self._end_of_codes(reply)
+        end = float(logits[self.end])
+        if reply.tokens[-1:] == [end_of_text]:
+            is_over = frames is not None and num_steps == frames + last
+            logits[: None if is_over else codes.start] = -torch.inf
+            if is_over or (not last and reply.modalities[-1] == "audio"):  # one codebook has no pads, and ends with the message
+                logits[self.end] = end
+        elif self._is_text_due(reply, frames):
+            logits[codes.start :] = -torch.inf
+            logits[self.end] = -torch.inf
+        else:
+            logits[: codes.start] = -torch.inf
+            if num_steps % AUDIO_STEPS + last <= AUDIO_STEPS:
+                logits[codes.start + self.layout.cardinality :] = -torch.inf
+
+    def _is_text_due(self, reply: Reply, frames: int | None) -> bool:
+        """Whether text comes next where it is not over."""
+        kinds, num_steps = reply.modalities, len(reply.steps)
+        if kinds and kinds[-1] == "audio":
+            return num_steps % AUDIO_STEPS == 0
+        run = next((back for back, kind in enumerate(reversed(kinds)) if kind == "audio"), len(kinds))
+        return frames is not None or run < (TEXT_STEPS if num_steps else FIRST_TEXT_STEPS)
 
     def _given(self, logits: Tensor, reply: Reply, script: "_Script") -> int | None:
         """The next token of a given text, if its time has come; else audio, whose end is the reply's once all is

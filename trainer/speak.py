@@ -47,7 +47,8 @@ class Speaker:
         self.voices, self.tokenizer = voices, tokenizer
         codec = model.config.codec
         self.maker = SequenceMaker(tokenizer, model.layout, codec["frame_rate"])
-        self.generator = Generator(model, tokenizer.convert_tokens_to_ids(IM_END), decoding)
+        end, end_of_text = tokenizer.convert_tokens_to_ids([IM_END, END_OF_CONV])
+        self.generator = Generator(model, end, decoding, end_of_text)
         self.codec = open_codec(codec)
 
     @classmethod

@@ -1,13 +1,15 @@
 """Decoding position by position against the whole sequence at once, and the grammar of what any weights can say."""
 
+from collections import Counter
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from schemas.tokens import TokenLayout
+from schemas.tokens import END_OF_CONV, TokenLayout
 from tests.trainer.tiny import drawn_codes
 from tests.trainer.worlds import scripted, world
 from trainer import generate
@@ -121,6 +123,31 @@ def test_whatever_the_weights_say_the_delay_is_sound(letters: Any, num_codebooks
         assert_sound(reply, made.model.layout)
         frames += len(reply.steps)
     assert frames > 20
+
+
+@pytest.mark.parametrize("num_codebooks", CODEBOOKS)
+def test_whatever_the_weights_say_a_reply_is_laid_as_replies_are(letters: Any, num_codebooks: int) -> None:
+    longer = Counter[str]()
+    for seed in range(30):
+        made = world(letters, num_codebooks, seed)
+        made.chatter()
+        layout, end_of_text = made.model.layout, letters.convert_tokens_to_ids(END_OF_CONV)
+        with torch.no_grad():  # let both streams end now and then
+            for often in (end_of_text, made.end, layout.codebook(0).start + layout.cardinality):
+                made.model.head.weight[often] *= 4
+        generator = Generator(made.model, made.end, Decoding(1.0, 1.0, top_k=400, seed=seed), end_of_text)
+        reply = generator.reply(made.prompt())
+        if not reply.ended:
+            continue
+        assert_sound(reply, layout)
+        assert reply.well_formed
+        assert reply.tokens.index(end_of_text) == len(reply.tokens) - 1
+        assert len(generator.codes(reply))
+        chunks = [len(list(group)) for _, group in groupby(reply.modalities)]
+        longer["text" if chunks[-2] > 4 else "audio" if chunks[-1] > 8 else "none"] += 1
+    assert sum(longer.values()) > 10
+    assert longer["audio"]
+    assert longer["text"] or num_codebooks <= 2  # so few pads are over with their chunk
 
 
 def test_without_audio_only_text_is_said(letters: Any) -> None:
