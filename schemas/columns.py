@@ -182,15 +182,12 @@ LATER_MEASURES = (
 """Columns and measures that the first corpora lack; they are whole without them."""
 
 
-def readable(schema: pa.Schema, table: str, num_codebooks: int) -> bool:
-    """Whether a shard of this schema has the columns of a table, as they are now or as they were before LATER."""
-    features = table_features(table, num_codebooks)
-    if schema.equals(features.arrow_schema):
-        return True
-    before = Features({name: value for name, value in features.items() if name not in LATER})
-    if "measures" in before:
-        before["measures"] = _struct(tuple(m for m in MEASURES if m not in LATER_MEASURES), Value("float64"))
-    return bool(schema.equals(before.arrow_schema))
+def earlier_features(table: str, num_codebooks: int) -> Features:
+    """Features of a table as the first corpora have it."""
+    features = Features({name: it for name, it in table_features(table, num_codebooks).items() if name not in LATER})
+    if "measures" in features:
+        features["measures"] = _struct(tuple(m for m in MEASURES if m not in LATER_MEASURES), Value("float64"))
+    return features
 
 
 def arrow_schema(features: Features, metadata: dict[str, Any] | None = None) -> pa.Schema:
