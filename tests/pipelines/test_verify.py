@@ -247,7 +247,7 @@ def test_the_words_of_the_card_are_their_editors_but_not_its_tables(copy: Path) 
     assert "README.md: damaged: 'configs' in its head is not what the manifest says; build again" in fault
 
 
-def test_a_corpus_without_the_later_columns_is_sound(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_corpus_without_the_later_columns_is_sound(copy: Path) -> None:
     corpus = copy / "corpus"
     manifest = files.read_sealed(str(corpus / "manifest.json"))
     for entry in manifest["shards"]:
