@@ -64,7 +64,7 @@ def shape_of(phase: Phase, recipe: Recipe) -> Shape:
         shape[f"recipe: backends.{capability}"] = _compact(choice.model_dump(exclude={"service"}))
         shape[f"back end: {capability}"] = backend_of(capability, recipe).fingerprint
     modules = [*GRAPHS[phase], *(STAGES[step][0] for step in STEPS[phase])]
-    modules += [BACKENDS[c, getattr(recipe.backends, c).name].split(":")[0] for c in capabilities]
+    modules += [BACKENDS[c, name].split(":")[0] for c in capabilities for name in getattr(recipe.backends, c).engines()]
     if phase == "perform":
         profile = files("schemas").joinpath("limits", f"{recipe.perform.profile}.toml")
         shape[f"limits: {recipe.perform.profile}"] = hashlib.sha256(profile.read_bytes()).hexdigest()[:16]

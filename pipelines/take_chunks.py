@@ -85,6 +85,7 @@ def take_row(script: Script, take: Take, codec: dict[str, Any]) -> dict[str, Any
         **score_columns(line.turn, take),
         "reference": take.reference,
         "hypothesis": take.hypothesis,
+        "heard_tags": list(take.heard_tags),
         "measures": {name: rounded(value) for name, value in take.measures.as_dict().items()},
         "codes": list(take.codes.values),
         "codec": codec,

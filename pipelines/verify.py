@@ -22,7 +22,7 @@ from pipelines.verify_rows import (
 )
 from pipelines.verify_work import verify_work
 from pipelines.work_folder import is_work_folder
-from schemas.columns import table_features
+from schemas.columns import earlier_features, table_features
 from schemas.errors import DamagedError, FolderError, MissingExtraError, RecipeError
 from schemas.recipe import Recipe
 from stages.backends import registry
@@ -164,8 +164,8 @@ def _check_shard(out: str, shard: Manifest, manifest: Manifest, tally: _Tally, c
         return
     table = shard["file"].split("/")[0]
     with pa.ipc.open_stream(data) as reader:
-        expected = table_features(table, manifest["codec"]["num_codebooks"]).arrow_schema
-        if not reader.schema.equals(expected):
+        known = (form(table, manifest["codec"]["num_codebooks"]) for form in (table_features, earlier_features))
+        if not any(reader.schema.equals(features.arrow_schema) for features in known):
             yield "its columns are not those of this version"
             return
         rows = 0

@@ -132,6 +132,7 @@ def utterance_features(num_codebooks: int) -> Features:
         | {
             "reference": _TEXT,
             "hypothesis": _TEXT,
+            "heard_tags": List(_TEXT),
             "measures": _struct(MEASURES, Value("float64")),
             "codes": _codes(num_codebooks),
             "codec": _CODEC,
@@ -168,6 +169,25 @@ def table_features(table: str, num_codebooks: int) -> Features:
     """Features of one of TABLES."""
     makers = {"dialogues": dialogue_features, "utterances": utterance_features, "rejects": reject_features}
     return makers[table](num_codebooks)
+
+
+LATER = ("heard_tags",)
+LATER_MEASURES = (
+    "repetition",
+    "language_agrees",
+    "compression_ratio",
+    "mean_log_probability",
+    "no_speech_probability",
+)
+"""Columns and measures that the first corpora lack; they are whole without them."""
+
+
+def earlier_features(table: str, num_codebooks: int) -> Features:
+    """Features of a table as the first corpora have it."""
+    features = Features({name: it for name, it in table_features(table, num_codebooks).items() if name not in LATER})
+    if "measures" in features:
+        features["measures"] = _struct(tuple(m for m in MEASURES if m not in LATER_MEASURES), Value("float64"))
+    return features
 
 
 def arrow_schema(features: Features, metadata: dict[str, Any] | None = None) -> pa.Schema:

@@ -108,6 +108,13 @@ class BackendChoice(_Section):
     settings: dict[str, Setting] = Field(default_factory=dict)
     service: Service | None = None
 
+    def engines(self) -> list[str]:
+        """Its name and those of the back ends that it hands its work to: `by-language` names them in its settings."""
+        if self.name != "by-language":
+            return [self.name]
+        inner = [choice.get("name") if isinstance(choice, dict) else choice for choice in self.settings.values()]
+        return [self.name, *sorted({str(name) for name in inner})]
+
 
 class Backends(_Section):
     """One back end per capability; a plain string is short for its name."""
@@ -230,7 +237,7 @@ class Recipe(_Section):
         voices = [self.backends.speech.name] + [self.backends.singing.name] * ("singing" in self.kinds)
         for ears, name in (("transcription", "phone-ctc"), ("speaker", "speaker-net")):
             for voice in voices:
-                if getattr(self.backends, ears).name == name and voice != "espeak-world":
+                if name in getattr(self.backends, ears).engines() and voice != "espeak-world":
                     raise ValueError(
                         f"backends: the embedded net '{name}' knows the voices of 'espeak-world' only, not those "
                         f"of '{voice}'; name another {ears} back end"

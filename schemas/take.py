@@ -88,6 +88,11 @@ class Measures:
     worst_gap: float | None = None  # the same over the worst word or syllable
     length_ratio: float | None = None  # hypothesis length / reference length
     fallback_share: float | None = None  # share of reference words whose phones came from the engine itself
+    repetition: float | None = None  # share of the hypothesis in phrases said again at once, less the reference's own
+    language_agrees: float | None = None  # 1 where the language heard is that of the line, else 0
+    compression_ratio: float | None = None  # whisper's: bytes of its text / bytes when packed, the worst segment's
+    mean_log_probability: float | None = None  # whisper's: nats per token of its text
+    no_speech_probability: float | None = None  # whisper's: that a segment holds no speech, the worst segment's
     f0_mean_hz: float | None = None
     f0_range_st: float | None = None  # 5th to 95th percentile, semitones
     voiced_share: float | None = None
@@ -166,8 +171,9 @@ class Take:
     """One performed line: int16 audio [N] at 24 kHz, its alignment, and what the later stages heard in it.
 
     `speaker` is the vector [D] of the voice's reference. `surroundings`, if any, were added after all measures were
-    taken. `dropped_tags` are the tags of the line that the back end cannot perform. Of a song, `score_start_s` is where
-    beat 0 of the score lies in the take, and `notes` are the score's, one for one.
+    taken. `dropped_tags` are the tags of the line that the back end cannot perform; `heard_tags` what a recognizer says
+    of the sound besides its words: language, emotion, event. Of a song, `score_start_s` is where beat 0 of the score
+    lies in the take, and `notes` are the score's, one for one.
     """
 
     line: Line
@@ -179,6 +185,7 @@ class Take:
     measures: Measures = field(default_factory=Measures)
     codes: Codes | None = None
     dropped_tags: tuple[Tag, ...] = ()
+    heard_tags: tuple[str, ...] = ()
     speaker: Vector | None = None
     surroundings: Surroundings | None = None
     score_start_s: float | None = None

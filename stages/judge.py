@@ -15,6 +15,7 @@ MAY_BE_ABSENT = frozenset(
         "hnr_db",
         "jitter",
         "shimmer",
+        "repetition",  # ears that hear phones do not count it
         "loudness_lufs",  # shorter than one block of the loudness gate
     }
 )

@@ -9,7 +9,7 @@ from stages.backends.protocols import Hearing, Transcriber
 
 @dataclass(frozen=True)
 class Transcribe:
-    """Take -> the same Take with hypothesis, reference and the measures of `transcriber`."""
+    """Take -> the same Take with hypothesis, reference, heard tags and the measures of `transcriber`."""
 
     transcriber: Transcriber
 
@@ -39,5 +39,16 @@ def _with_hearing(take: Take, hearing: Hearing) -> Take:
         worst_gap=hearing.worst_gap,
         length_ratio=hearing.length_ratio,
         fallback_share=hearing.fallback_share,
+        repetition=hearing.repetition,
+        language_agrees=hearing.language_agrees,
+        compression_ratio=hearing.compression_ratio,
+        mean_log_probability=hearing.mean_log_probability,
+        no_speech_probability=hearing.no_speech_probability,
     )
-    return replace(take, hypothesis=hearing.hypothesis, reference=hearing.reference, measures=measures)
+    return replace(
+        take,
+        hypothesis=hearing.hypothesis,
+        reference=hearing.reference,
+        heard_tags=hearing.tags,
+        measures=measures,
+    )

@@ -4,15 +4,16 @@ Chunking is that of the authors' own extraction (modelscope/3D-Speaker, infer_sv
 repeated from the start to a whole number of chunks of 10 s, whose vectors are averaged.
 """
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from schemas.errors import RecipeError
 from schemas.take import SAMPLE_RATE, Samples, Vector
+from stages.backends import funasr_models
+from stages.backends.codec_clips import text_setting
+from stages.backends.torch_placement import Placement
 
 MODEL = "iic/speech_campplus_sv_zh-cn_16k-common"
 REVISION = "v2.0.2"
@@ -31,45 +32,26 @@ class FunasrSpeaker:
     name = "campplus"
     width = 192
 
-    def __init__(self, model: str, revision: str = REVISION) -> None:
+    def __init__(self, model: str, revision: str = REVISION, device: str = "auto") -> None:
         """Raises RecipeError for a setting that is no text: a recipe may hold a number there."""
-        self._model_name = _text("model", model)
-        self._revision = _text("revision", revision)
+        self._model_name = text_setting(self.name, "model", model)
+        self._revision = text_setting(self.name, "revision", revision)
+        self._placement = Placement(text_setting(self.name, "device", device), "float32")
         self._model: Any = None
 
     @property
     def fingerprint(self) -> str:
         """Digest of the folder's files, or of the name and revision."""
-        folder = Path(self._model_name)
-        if not folder.is_dir():
-            return hashlib.sha256(f"{self._model_name}@{self._revision}".encode()).hexdigest()
-        digest = hashlib.sha256()
-        for path in sorted(path for path in folder.iterdir() if path.is_file()):
-            digest.update(path.name.encode() + path.read_bytes())
-        return digest.hexdigest()
+        return funasr_models.fingerprint(self._model_name, self._revision)
 
     def open(self) -> None:
         """Raises RecipeError where the model cannot be had, or is not a whole CAM++."""
         if self._model is not None:
             return
-        from funasr import AutoModel
-
-        try:
-            model = AutoModel(
-                model=self._model_name,
-                model_revision=self._revision,
-                device="cpu",
-                ncpu=1,  # sums keep their order
-                disable_update=True,
-                disable_pbar=True,
-                log_level="ERROR",
-            )
-            missing = _missing_weights(model)
-        except Exception as error:  # whatever a hub, a file or a registry raises
-            raise RecipeError(self._remedy(f"{type(error).__name__}: {error}".splitlines()[0])) from error
-        if missing:
-            raise RecipeError(self._remedy(f"its file lacks {len(missing)} of the net's weights, such as {missing[0]}"))
-        self._model = model
+        device, _ = self._placement.resolved()
+        self._model = funasr_models.load_model(
+            self._model_name, self._revision, str(device), lambda cause: RecipeError(self._remedy(cause))
+        )
 
     def close(self) -> None:
         self._model = None
@@ -81,7 +63,8 @@ class FunasrSpeaker:
     def _embed(self, clip: Samples) -> Vector:
         if self._model is None:
             raise RuntimeError("FunasrSpeaker is not open")
-        vectors = [self._model.generate(input=[chunk])[0]["spk_embedding"][0].numpy() for chunk in chunks(clip)]
+        found = [self._model.generate(input=[chunk])[0]["spk_embedding"][0] for chunk in chunks(clip)]
+        vectors = [vector.cpu().numpy() for vector in found]
         mean = np.mean(vectors, axis=0)
         return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
@@ -93,12 +76,6 @@ class FunasrSpeaker:
         )
 
 
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise RecipeError(f"'settings.{name}' of the back end 'campplus' is not a text: mend it in the recipe.")
-    return value
-
-
 def chunks(clip: Samples) -> list[Any]:
     """float32 [CHUNK_S * RATE_HZ] each, in [-1, 1], from int16 [N] at 24 kHz."""
     import soxr
@@ -108,13 +85,3 @@ def chunks(clip: Samples) -> list[Any]:
     waveform = soxr.resample(clip[: LONGEST_S * SAMPLE_RATE].astype(np.float32) / 32768.0, SAMPLE_RATE, RATE_HZ)
     count = -(-len(waveform) // (CHUNK_S * RATE_HZ))
     return list(np.resize(waveform, (count, CHUNK_S * RATE_HZ)))
-
-
-def _missing_weights(model: Any) -> list[str]:
-    """Weights of the net that the file does not hold: funasr prints a line for each and goes on with random ones."""
-    import torch
-
-    stored = torch.load(model.kwargs["init_param"], map_location="cpu", weights_only=True)
-    for wrapper in ("state_dict", "model_state_dict", "model"):
-        stored = stored.get(wrapper, stored)
-    return [name for name in model.model.state_dict() if name not in stored]

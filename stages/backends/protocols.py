@@ -40,7 +40,8 @@ class Hearing:
     """What a transcriber heard in one clip, compared with what should have been said.
 
     `hypothesis` and `reference` are space-separated units (phones, words or characters), `gap` and `worst_gap` in
-    nats per unit, None for back ends without such a score.
+    nats per unit, None for back ends without such a score; so are the next five (see `schemas.take.Measures`), and
+    `tags` is empty for those that name no language, emotion or event.
     """
 
     hypothesis: str
@@ -50,6 +51,12 @@ class Hearing:
     fallback_share: float = 0.0
     gap: float | None = None
     worst_gap: float | None = None
+    repetition: float | None = None
+    language_agrees: float | None = None
+    compression_ratio: float | None = None
+    mean_log_probability: float | None = None
+    no_speech_probability: float | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Backend(Protocol):

@@ -8,10 +8,8 @@ follow both sources, as they stood in 2025; no weights were at hand to hear what
 
 import importlib
 import inspect
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +29,7 @@ from stages.backends.codec_clips import (
     whole_frames,
 )
 from stages.backends.torch_placement import Placement
+from stages.backends.torch_weights import only_weights
 
 PACKAGE = "xy_tokenizer"
 DOWNSAMPLING = 1280
@@ -189,18 +188,3 @@ def imported(checkout: Path) -> ModuleType:
         sys.modules[PACKAGE] = package
         importlib.invalidate_caches()
     return importlib.import_module(f"{PACKAGE}.model")
-
-
-@contextmanager
-def only_weights() -> Iterator[None]:
-    """Within it, `torch.load` runs no code out of a file, even for those who ask it to."""
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before

@@ -170,6 +170,7 @@ def test_a_take_that_misses_is_performed_again_with_another_seed(build: BuildCor
     manifest = build(fake_recipe(perform=retry, select=loose))
     assert manifest["books"]["conversation en"]["takes"] == {"performed": 24, "accepted": 12, "rejected": 12, "dead": 0}
     kept, dropped = table(tmp_path, "utterances"), table(tmp_path, "rejects")
+    assert {tuple(row["heard_tags"]) for row in [*kept, *dropped]} == {("HAPPY",)}
     assert {row["attempt"] for row in kept} == {0}
     assert {(row["attempt"], row["rejected_by"]) for row in dropped} == {(1, "attempt")}
     audio = {row["take_id"]: row["audio"]["bytes"] for row in kept + dropped}

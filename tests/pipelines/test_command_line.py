@@ -61,6 +61,15 @@ def test_until_scripts_writes_no_corpus(tmp_path: Path, capsys: pytest.CaptureFi
         ({"name": "../up"}, ["'name'", "'../up'"]),
         ({"kinds": {"conversation": {"dialogues": 2}}}, ["1 is too few for the splits train, validation, test"]),
         ({"perform": {"limits": [{"measure": "gapp", "maximum": 1}]}}, ["did you mean 'gap'?"]),
+        (
+            {
+                "backends": {
+                    "speech": "parrot",
+                    "transcription": {"name": "by-language", "settings": {"en": "phone-ctc"}},
+                }
+            },
+            ["'phone-ctc' knows the voices of 'espeak-world' only"],
+        ),
         ({"backends": {"speech": "parrot"}}, ["'phone-ctc' knows the voices of 'espeak-world' only"]),
     ],
 )

@@ -60,3 +60,12 @@ def test_an_edited_grammar_changes_the_write_shape(tmp_path: Path) -> None:
     common = folder / "en" / "common.toml"
     common.write_text(common.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
     assert changes(before, shape_of("write", recipe)) == ["back end: script"]
+
+
+def test_the_code_of_ears_that_another_back_end_calls_counts(tmp_path: Path) -> None:
+    file = write(tmp_path / "tiny.pt", "weights")
+    ears = {"en": {"name": "whisper", "settings": {"model": str(file)}}, "zh": "phone-ctc"}
+    shape = shape_of("perform", fake_recipe(backends={"transcription": {"name": "by-language", "settings": ears}}))
+    assert {f"code: stages.backends.{name}_transcriber" for name in ("by_language", "whisper", "phone")} <= shape.keys()
+    assert {"package: openai-whisper", "package: jiwer", "package: zhconv"} <= shape.keys()
+    assert "code: stages.backends.funasr_transcriber" not in shape

@@ -13,6 +13,7 @@ import pytest
 from pipelines import files
 from pipelines.card import write_card
 from pipelines.verify import verify
+from schemas.columns import LATER_MEASURES, earlier_features
 from schemas.errors import FolderError
 from tests import fakes
 from tests.pipelines.conftest import build_into, fake_recipe
@@ -244,6 +245,31 @@ def test_the_words_of_the_card_are_their_editors_but_not_its_tables(copy: Path) 
     card.write_text(text.replace("path: dialogues/train", "path: dialogues/trein"), encoding="utf-8")
     (fault,) = verify(str(copy / "corpus"))
     assert "README.md: damaged: 'configs' in its head is not what the manifest says; build again" in fault
+
+
+def test_a_corpus_without_the_later_columns_is_sound(copy: Path) -> None:
+    corpus = copy / "corpus"
+    manifest = files.read_sealed(str(corpus / "manifest.json"))
+    for entry in manifest["shards"]:
+        table = entry["file"].split("/")[0]
+        schema = earlier_features(table, manifest["codec"]["num_codebooks"]).arrow_schema
+        rows = pa.Table.from_pylist(rows_of(corpus / entry["file"]), schema=schema)
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, schema) as writer:
+            writer.write_table(rows)
+        (corpus / entry["file"]).write_bytes(sink.getvalue())
+        entry.update(bytes=len(sink.getvalue()), sha256=files.sha256(sink.getvalue()))
+    files.write_sealed(str(corpus / "manifest.json"), manifest)
+    write_card(str(corpus), manifest)
+    assert verify(str(corpus)) == []
+    card = corpus / "README.md"
+    head = card.read_text(encoding="utf-8")
+    earlier = re.sub(r" *- name: heard_tags\n +list: string\n", "", head)
+    for measure in LATER_MEASURES:
+        earlier = re.sub(rf" *- name: {measure}\n +dtype: float64\n", "", earlier)
+    assert head.count("\n") - earlier.count("\n") >= 12
+    card.write_text(earlier, encoding="utf-8")
+    assert verify(str(corpus)) == []
 
 
 def test_other_folders_are_refused_in_words(copy: Path, tmp_path: Path) -> None:

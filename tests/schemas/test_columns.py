@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from datasets import Features
 
-from schemas.columns import TABLES, arrow_schema, table_features
+from schemas.columns import LATER_MEASURES, TABLES, arrow_schema, earlier_features, table_features
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -27,3 +27,10 @@ def test_audio_is_stored_as_bytes_and_codes_as_uint16() -> None:
 def test_rejects_are_utterances_with_a_reason() -> None:
     extra = set(table_features("rejects", 8)) - set(table_features("utterances", 8))
     assert extra == {"rejected_by", "reason"}
+
+
+def test_the_first_corpora_lack_what_recognizers_say_besides_words() -> None:
+    now, before = table_features("rejects", 8), earlier_features("rejects", 8)
+    assert set(now) - set(before) == {"heard_tags"}
+    assert set(now["measures"]) - set(before["measures"]) == set(LATER_MEASURES)
+    assert earlier_features("dialogues", 8) == table_features("dialogues", 8)

@@ -117,8 +117,18 @@ def test_the_production_profile_holds_the_published_limits():
         ("dnsmos_ovrl", "minimum", 3.0),
         ("error_rate", "maximum", 0.1),
         ("leading_silence_s", "maximum", 0.5),
+        ("length_ratio", "maximum", 1.3),
+        ("length_ratio", "minimum", 0.7),
+        ("repetition", "maximum", 0.2),
         ("trailing_silence_s", "maximum", 0.5),
     ]
+    bounds = {
+        style: {(entry.measure, entry.side): entry.bound for entry in limits.of("singing", "en", style)}
+        for style in ("sung", "hummed")
+    }
+    assert bounds["sung"]["error_rate", "maximum"] == 0.25
+    assert math.isinf(bounds["hummed"]["error_rate", "maximum"])
+    assert math.isinf(bounds["hummed"]["length_ratio", "minimum"])
     assert "dnsmos_ovrl" not in [entry.measure for entry in limits.of("conversation", "zh", "whisper")]
 
 

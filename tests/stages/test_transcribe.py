@@ -79,6 +79,18 @@ def test_hearings_are_written_into_their_takes_in_order() -> None:
     assert ears.asked == [(10, "hello", "en"), (20, "你好", "zh")]
 
 
+def test_what_is_heard_besides_the_words_is_kept() -> None:
+    hearing = Hearing(
+        "h i", "h i", 0.0, 1.0, repetition=0.1, language_agrees=1.0, compression_ratio=1.2,
+        mean_log_probability=-0.3, no_speech_probability=0.01, tags=("en", "HAPPY", "Speech"),
+    )  # fmt: skip
+    (heard,) = Transcribe(ScriptedEars([hearing])).process([take("hi", "en", 10)])
+    assert heard.heard_tags == ("en", "HAPPY", "Speech")
+    measures = heard.measures
+    assert (measures.repetition, measures.language_agrees, measures.compression_ratio) == (0.1, 1.0, 1.2)
+    assert (measures.mean_log_probability, measures.no_speech_probability) == (-0.3, 0.01)
+
+
 def test_a_missing_hearing_is_an_error() -> None:
     ears = ScriptedEars([])
     with pytest.raises(ValueError, match="shorter"):

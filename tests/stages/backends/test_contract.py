@@ -17,6 +17,8 @@ from tests.singing_server import SingingServer
 from tests.speech_server import SpeechServer
 from tests.stages.backends.campplus_model import write_campplus
 from tests.stages.backends.codec_models import MODELS, write_codec
+from tests.stages.backends.sensevoice_model import write_sensevoice
+from tests.stages.backends.whisper_model import write_whisper
 from tests.stages.backends.xy_checkout import write_xy
 from tests.stages.scripts import plan, script, turn, written
 from tests.voice_folder import write_voices
@@ -33,6 +35,12 @@ def chosen(name: str) -> BackendChoice:
 def _endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     campplus = write_campplus(tmp_path_factory.mktemp("campplus") / "model")
     SERVED["campplus"] = BackendChoice(name="campplus", settings={"model": str(campplus)})
+    whisper = write_whisper(tmp_path_factory.mktemp("whisper") / "tiny.pt")
+    SERVED["whisper"] = BackendChoice(name="whisper", settings={"model": str(whisper)})
+    sensevoice = write_sensevoice(tmp_path_factory.mktemp("sensevoice") / "model")
+    SERVED["funasr"] = BackendChoice(name="funasr", settings={"model": str(sensevoice)})
+    ears = {"en": SERVED["whisper"].model_dump(), "zh": SERVED["funasr"].model_dump()}
+    SERVED["by-language"] = BackendChoice(name="by-language", settings=dict(ears))
     voices = write_voices(tmp_path_factory.mktemp("prompts") / "voices")
     codecs = tmp_path_factory.mktemp("codecs")
     for name in MODELS:

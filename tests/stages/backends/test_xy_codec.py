@@ -16,7 +16,6 @@ from schemas.errors import RecipeError
 from schemas.recipe import BackendChoice, Setting
 from schemas.take import SAMPLE_RATE, Samples
 from stages.backends.registry import load
-from stages.backends.xy_codec import only_weights
 from tests.stages.backends.xy_checkout import write_xy
 
 FORMS = {"alone": 16_000, "in TTSD": 24_000}
@@ -92,15 +91,6 @@ def test_a_checkpoint_runs_no_code_though_the_checkout_would_let_it(tmp_path: Pa
     with pytest.raises(RecipeError, match=r"cannot be opened \(UnpicklingError: Weights only load failed"):
         choose(settings).open()
     assert not (tmp_path / "sprung").exists()
-
-
-def test_weights_alone_are_read_within_and_the_environment_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    for before in (None, "0"):
-        monkeypatch.delenv(name, raising=False) if before is None else monkeypatch.setenv(name, before)
-        with only_weights():
-            assert os.environ[name] == "1"
-        assert os.environ.get(name) == before
 
 
 def test_weights_of_another_net_are_an_error(tmp_path: Path) -> None:
