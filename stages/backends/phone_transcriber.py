@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schemas.phones import BLANK, INDEX, LABELS, TONES
-from schemas.script import Language
+from schemas.script import LANGUAGES, Language
 from schemas.take import Samples
 from stages.backends import phone_features, phone_scores
 from stages.backends.english_lexicon import english_lexicon, english_reading
@@ -79,7 +79,10 @@ class PhoneTranscriber:
         return result
 
     def words(self, text: str, language: Language) -> tuple[ReferenceWord, ...]:
-        """What a text should sound like. Raises UnspeakableTextError for one without a reading in its language."""
+        """What a text should sound like. Raises UnspeakableTextError for one without a reading in its language, and
+        ValueError for a language without phones."""
+        if language not in LANGUAGES:
+            raise ValueError(f"there are no phones for '{language}'; there are for: {', '.join(LANGUAGES)}.")
         return reference_words(text, language, english_lexicon(), self._pronounce)
 
     def _hear(self, clip: Samples, text: str, language: Language, sung: bool) -> Hearing:

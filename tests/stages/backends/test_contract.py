@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from schemas.errors import OutageError, RecipeError
 from schemas.recipe import BackendChoice, Service
 from schemas.score import Note, Score, Song, lyric
 from schemas.take import SAMPLE_RATE, Line
 from stages.backends.espeak_voice import design_voice
+from stages.backends.protocols import Served
 from stages.backends.registry import BACKENDS, load
 from tests.chat_server import ChatServer
+from tests.local_server import LocalServer
 from tests.singing_server import SingingServer
 from tests.speech_server import SpeechServer
 from tests.stages.backends.campplus_model import write_campplus
@@ -25,6 +28,9 @@ from tests.voice_folder import write_voices
 
 SERVED: dict[str, BackendChoice] = {}
 """Back ends that need an endpoint or a model of one's own, by name."""
+
+RUNNING: list[LocalServer] = []
+"""The endpoints."""
 
 
 def chosen(name: str) -> BackendChoice:
@@ -56,6 +62,7 @@ def _endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         service = Service(base_url=f"{speaker.url}/v1", key_variable="NO_KEY")
         settings = {"model": "test-tts", "mode": "design"}
         SERVED["openai-speech"] = BackendChoice(name="openai-speech", settings=settings, service=service)
+        RUNNING[:] = [server, singer, speaker]
         yield
 
 
@@ -160,3 +167,97 @@ def test_a_codec_decodes_what_it_encodes(backend: tuple[str, str, Any]) -> None:
     (samples,) = codec.decode([codes.values])
     assert samples.dtype == np.int16
     assert abs(len(samples) / codec.sample_rate - 1.3) <= 1 / codec.frame_rate
+
+
+def test_results_have_the_shape_of_their_capability(backend: tuple[str, str, Any], make_line: Any) -> None:
+    capability, _, made = backend
+    for result in answers(capability, made, make_line, [0, 1]):
+        if capability in ("speech", "singing"):
+            assert result.samples.dtype == np.int16
+            assert result.samples.ndim == 1
+            assert len(result.samples) > SAMPLE_RATE // 10
+            assert result.rate_hz > 0
+        elif capability == "speaker":
+            assert (result.dtype, result.shape) == (np.float32, (made.width,))
+            assert np.linalg.norm(result) == pytest.approx(1.0, abs=1e-3)
+        elif capability == "transcription":
+            assert result.reference
+            assert 0.0 <= result.error_rate < np.inf
+            assert 0.0 <= result.length_ratio < np.inf
+        elif capability == "codec":
+            assert (result.values.dtype, result.values.ndim) == (np.uint16, 2)
+            assert (result.frame_rate, result.cardinality) == (made.frame_rate, made.cardinality)
+        elif capability == "quality":
+            assert np.isfinite(list(result.values())).all()
+        elif capability == "script":
+            assert result.script.turns
+        else:
+            assert result.reason is None or isinstance(result.reason, str)
+
+
+LONG_S = 45.0
+
+
+def test_very_long_clips_are_taken_whole(backend: tuple[str, str, Any]) -> None:
+    capability, _, made = backend
+    clip = noise(LONG_S, 3)
+    if capability == "codec":
+        (codes,) = made.encode([clip])
+        assert abs(len(codes.values) / made.frame_rate - LONG_S) <= 1 / made.frame_rate
+    elif capability == "transcription":
+        (hearing,) = made.transcribe([clip], ["good morning " * 60], ["en"])
+        assert len(hearing.reference.split()) >= 120
+    elif capability in ("quality", "speaker"):
+        assert len(made.score([clip]) if capability == "quality" else made.embed([clip])) == 1
+
+
+def test_very_long_lines_are_said_to_their_end(backend: tuple[str, str, Any], make_line: Any) -> None:
+    capability, _, made = backend
+    if capability != "speech":
+        return
+    short, long = (make_line(spoken="good morning to you all. " * times) for times in (1, 24))
+    lines = [replace(line, voice=made.design(line.character)) for line in (short, long)]
+    lengths = [len(performance.samples) / performance.rate_hz for performance in made.synthesize(lines)]
+    assert lengths[1] > 12 * lengths[0]
+
+
+def test_an_unknown_language_is_an_error_that_names_it(backend: tuple[str, str, Any]) -> None:
+    capability, _, made = backend
+    if capability == "transcription":
+        with pytest.raises((ValueError, RecipeError), match="'fr'"):
+            made.transcribe([noise(1.0, 0)], ["bonjour"], ["fr"])
+
+
+def elsewhere(name: str, **service: Any) -> BackendChoice:
+    choice = chosen(name)
+    assert choice.service is not None
+    return choice.model_copy(update={"service": choice.service.model_copy(update={"attempts": 1} | service)})
+
+
+def test_a_closed_endpoint_is_an_outage_that_names_it(backend: tuple[str, str, Any]) -> None:
+    capability, name, made = backend
+    if not isinstance(made, Served):
+        assert chosen(name).service is None
+        return
+    closed = load(capability, elsewhere(name, base_url="http://127.0.0.1:9"))
+    closed.open()
+    with pytest.raises(OutageError, match=r"http://127\.0\.0\.1:9"):
+        closed.probe()
+    closed.close()
+
+
+def test_a_slow_endpoint_is_an_outage_when_its_time_is_over(backend: tuple[str, str, Any]) -> None:
+    capability, name, made = backend
+    if not isinstance(made, Served):
+        return
+    slow = load(capability, elsewhere(name, timeout_s=0.2))
+    slow.open()
+    for server in RUNNING:
+        server.latency_s = 1.0
+    try:
+        with pytest.raises(OutageError, match=r"no whole answer within 0\.2 s"):
+            slow.probe()
+    finally:
+        for server in RUNNING:
+            server.latency_s = 0.0
+        slow.close()
