@@ -74,12 +74,19 @@ class Generator:
         return self._run(prompt, lambda logits, reply: self._own(logits, reply, audio, penalty))
 
     @torch.inference_mode()
-    def read(self, prompt: Sequence, units: Listed[Listed[int]], frames: Listed[int] | None = None) -> Reply:
+    def read(
+        self,
+        prompt: Sequence,
+        units: Listed[Listed[int]],
+        frames: Listed[int] | None = None,
+        longest_end: int | None = LONGEST_UNIT,
+    ) -> Reply:
         """A reply that says the given units of text, all their tokens in order, and nothing else. Each comes AHEAD of
         its frame, or without `frames` when the one before is over by the model's own durations (`_Script`). So does the
-        end of the audio. Stops after MAX_POSITIONS.
+        end of the audio, at last `longest_end` steps after the last unit (None: whenever the model will). Stops
+        after MAX_POSITIONS.
         """
-        script = _Script(units, frames)
+        script = _Script(units, frames, longest_end)
         return self._run(prompt, lambda logits, reply: self._given(logits, reply, script))
 
     def _run(self, prompt: Sequence, choose: Callable[[Tensor, Reply], int | None]) -> Reply:
@@ -179,7 +186,7 @@ class Generator:
         frames = self._end_of_codes(reply)
         if frames is not None:
             return self.end if num_steps == frames + self.layout.num_codebooks - 1 else None
-        if not script.left and num_steps and script.is_over(num_steps):
+        if not script.left and num_steps and script.has_ended(num_steps):
             return self.end if self.layout.num_codebooks == 1 else first_pad  # one codebook has no pads
         logits[first_pad:] = -torch.inf
         return None
@@ -239,7 +246,8 @@ class _Script:
     has fallen to OVER. So is the audio after the last one. The likeliest choice at each step would wait much longer.
     """
 
-    def __init__(self, units: Listed[Listed[int]], frames: Listed[int] | None) -> None:
+    def __init__(self, units: Listed[Listed[int]], frames: Listed[int] | None, longest_end: int | None) -> None:
+        self.longest_end = longest_end
         self.waiting = [list(unit) for unit in units]
         self.frames = None if frames is None else list(frames)
         self.running: list[int] = []
@@ -250,10 +258,9 @@ class _Script:
         """Whether anything is still to be given."""
         return bool(self.waiting or self.running)
 
-    def is_over(self, num_steps: int) -> bool:
-        """Whether what sounds has sounded long enough after so many audio steps; at given frames the end alone is
-        asked for, and a last note may be long."""
-        too_long = self.frames is None and num_steps - self.since >= LONGEST_UNIT
+    def has_ended(self, num_steps: int) -> bool:
+        """Whether all that is said after the last unit has sounded, after so many audio steps."""
+        too_long = self.longest_end is not None and num_steps - self.since >= self.longest_end
         return self.going_on <= OVER or too_long
 
     def step(self, ends: float) -> None:
@@ -271,4 +278,4 @@ class _Script:
     def _is_time(self, num_steps: int) -> bool:
         if self.frames is not None:
             return num_steps >= self.frames[-len(self.waiting)] - AHEAD
-        return self.is_over(num_steps)
+        return self.going_on <= OVER or num_steps - self.since >= LONGEST_UNIT

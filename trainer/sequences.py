@@ -168,6 +168,13 @@ def melody_units(score: Mapping[str, Any], frame_rate: float) -> list[tuple[str,
     return units
 
 
+def melody_frames(score: Mapping[str, Any], frame_rate: float) -> int:
+    """The frame at which the last note of a score ends."""
+    lead = (score.get("score_start_s") or 0.0) * frame_rate
+    last = score["notes"][-1]
+    return round(lead + (last["onset_beats"] + last["duration_beats"]) * 60.0 / score["tempo_bpm"] * frame_rate)
+
+
 def _spelled(syllable: str) -> str:
     """A syllable in running text: a space ends an English word, whose notes may go on (a slur has no syllable)."""
     if not syllable or not syllable.isascii():

@@ -16,15 +16,17 @@ from schemas.take import Samples
 from schemas.tokens import END_OF_CONV, IM_END, SPECIALS
 from stages.normalize_text import normalize
 from trainer.corpus_codec import open_codec
-from trainer.generate import Decoding, Generator, Reply
+from trainer.generate import LONGEST_UNIT, Decoding, Generator, Reply
 from trainer.model import SpokenModel
 from trainer.samples import ASR_REQUEST, READING_SYSTEM, TTS_REQUEST, VOICE_LINE, Message, Sample, in_units
-from trainer.sequences import SequenceMaker, melody_units
+from trainer.sequences import SequenceMaker, melody_frames, melody_units
 from trainer.text_tokens import load_tokenizer
 from trainer.voices import Known, Voices
 
 BUNDLED = Path(__file__).parent / "weights" / "nano"
 """The model that comes with this repository: trained on the corpus of workflows/nano.toml."""
+LONGEST_ECHO = 8
+"""Frames by which a song may outlast its score."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,25 @@ class Speaker:
         """Speak a text that stands in the request alone, as VITA-QinYu's TTS, with a speaker vector [D]."""
         messages = (Message("system", VOICE_LINE), Message("user", TTS_REQUEST + text))
         prompt = self.maker.prompt(Sample("request", "tts", messages, speaker))
-        return self.spoken(self.generator.read(prompt, [[self._token(END_OF_CONV)]], [0]))
+        return self.spoken(self.generator.read(prompt, [[self._token(END_OF_CONV)]], [0], longest_end=None))
 
     def sing_column(self, score: Mapping[str, Any], speaker: NDArray[np.float32]) -> Spoken:
         """Sing a row's score column with a speaker vector [D]."""
         units, frames = zip(*melody_units(score, self.maker.frame_rate), strict=True)
-        return self.read_units(units, speaker, frames)
+        longest_end = melody_frames(score, self.maker.frame_rate) - frames[-1] + LONGEST_ECHO
+        return self.read_units(units, speaker, frames, longest_end)
 
     def read_units(
-        self, units: Sequence[str], speaker: NDArray[np.float32], frames: Sequence[int] | None = None
+        self,
+        units: Sequence[str],
+        speaker: NDArray[np.float32],
+        frames: Sequence[int] | None = None,
+        longest_end: int = LONGEST_UNIT,
     ) -> Spoken:
         """Say units of text one after the other with a speaker vector [D]: at their frames, or each when the one before
-        is over."""
+        is over. The audio ends at last `longest_end` frames after the last begins."""
         prompt = self.maker.prompt(Sample("request", "reading", (Message("system", READING_SYSTEM),), speaker))
-        return self.spoken(self.generator.read(prompt, self.maker.unit_tokens(units), frames))
+        return self.spoken(self.generator.read(prompt, self.maker.unit_tokens(units), frames, longest_end))
 
     def chat(
         self, text: str | NDArray[np.uint16], voice: Known | None = None, history: tuple[Message, ...] = ()

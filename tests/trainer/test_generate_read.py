@@ -138,7 +138,14 @@ def test_a_unit_is_due_after_the_longest(letters: Any) -> None:
     made = talker(letters, 100)
     made.model.prefers_text = {7}
     assert laid(made, made.read(GREEDY, "abc")) == f"A7|abc.|A{40 + 7}"
-    assert laid(made, talker(letters, 100).read(GREEDY, "abc", frames=[0])) == f"abc.|A{100 + 7}"
+
+
+def test_the_end_comes_at_last_so_long_after_the_last_unit(letters: Any) -> None:
+    for longest_end, frames in ((12, 15), (None, 100)):
+        made = talker(letters, 100)
+        generator = Generator(made.model, made.end, GREEDY)
+        reply = generator.read(made.prompt(), made.units("a", "b"), [0, 5], longest_end)
+        assert laid(made, reply) == f"a|A3|b.|A{frames - 3 + 7}"
 
 
 def test_where_frames_are_given_the_model_is_not_asked(letters: Any) -> None:

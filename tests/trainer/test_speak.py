@@ -17,7 +17,7 @@ from trainer import speak as speaking
 from trainer.generate import Decoding, Generator, Reply
 from trainer.samples import ASR_REQUEST, CHAT_SYSTEM, READING_SYSTEM, TTS_REQUEST, VOICE_LINE, Message
 from trainer.sequences import Sequence
-from trainer.speak import Speaker, decoding_of, speak, write_wav
+from trainer.speak import LONGEST_ECHO, Speaker, decoding_of, speak, write_wav
 from trainer.voices import Known, Voices
 
 CODEC = tiny.CODEC | {"num_codebooks": 8, "cardinality": 1024}
@@ -45,7 +45,8 @@ class Asked(Generator):
     def reply(self, prompt: Sequence, audio: bool = True) -> Reply:
         return self._noted(prompt, audio, self.says)
 
-    def read(self, prompt: Sequence, units: Any, frames: Any = None) -> Reply:
+    def read(self, prompt: Sequence, units: Any, frames: Any = None, longest_end: int | None = 40) -> Reply:
+        self.longest_end = longest_end
         return self._noted(prompt, (units, frames), [token for unit in units for token in unit])
 
     def _noted(self, prompt: Sequence, given: Any, says: list[int]) -> Reply:
@@ -191,6 +192,8 @@ def test_singing_reads_a_melody(speaker: Speaker) -> None:
 def test_a_column_is_sung_from_where_its_song_begins(speaker: Speaker) -> None:
     speaker.sing_column(SONG.model_dump() | {"score_start_s": 0.4}, VOICES.known[0].speaker)
     assert given(speaker) == ([f"<|rest|>{HOLDS[5]}", f"{NOTES[60]}{HOLDS[10]}la {END_OF_CONV}"], (0, 5))
+    generator: Any = speaker.generator
+    assert generator.longest_end == 10 + LONGEST_ECHO  # it may outlast its last note so much
 
 
 def test_writing_down_may_say_text_alone(speaker: Speaker) -> None:
