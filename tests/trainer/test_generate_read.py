@@ -128,7 +128,7 @@ def test_a_unit_is_over_when_it_hardly_goes_on(letters: Any, monkeypatch: pytest
         return logits
 
     monkeypatch.setattr(made.model, "first_logits", often)
-    assert laid(made, made.read(GREEDY, "a", "b")).startswith("A5|a|A5|b.|A")  # .8 ** 5 > .3 >= .8 ** 6
+    assert laid(made, made.read(GREEDY, "a", "b")).startswith("A6|a|A6|b.|A")  # .8 ** 6 > .25 >= .8 ** 7
 
 
 def test_a_unit_is_due_after_the_longest(letters: Any) -> None:
