@@ -150,9 +150,7 @@ class Generator:
         if reply.tokens[-1:] == [end_of_text]:
             is_over = frames is not None and num_steps == frames + last
             logits[: None if is_over else codes.start] = -torch.inf
-            if is_over or (
-                not last and reply.modalities[-1] == "audio"
-            ):  # one codebook has no pads, and ends with the message
+            if is_over or (not last and reply.modalities[-1] == "audio"):  # one codebook has no pads
                 logits[self.end] = end
         elif self._is_text_due(reply, frames):
             logits[codes.start :] = -torch.inf
