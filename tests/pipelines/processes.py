@@ -25,8 +25,14 @@ def command(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_interruptible,
         **options,
     )
+
+
+def _interruptible() -> None:
+    """Ctrl-C reaches it, though the tests themselves may run in the background, where shells have it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def environment(fakes: bool = True) -> dict[str, str]:
