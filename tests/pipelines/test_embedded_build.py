@@ -100,5 +100,5 @@ def test_the_books_close(built: Path) -> None:
     books = json.loads((built / "manifest.json").read_text())["books"]
     for account in books.values():
         dialogues = account["dialogues"]
-        assert dialogues["planned"] == 3 == dialogues["accepted"] + dialogues["rejected"]
+        assert dialogues["planned"] == 2 == dialogues["accepted"] + dialogues["rejected"]
         assert dialogues["dead"] == 0
