@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import random
+from collections import Counter
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -59,6 +60,8 @@ class SpeechServer(LocalServer):
         """Items of a batch that hold this text fail, alone in their batch."""
         self.share, self.faults = 0.0, TRANSPORT
         """So many requests meet a fault at random."""
+        self.met: Counter[str] = Counter()
+        """Those that did."""
         self.dies_after: int | None = None
         """After so many requests it is dead."""
         self.retry_after = "0.05"
@@ -75,7 +78,11 @@ class SpeechServer(LocalServer):
             return self.unlucky_fault
         if self.forced:
             return self.forced.pop(0)
-        return self._random.choice(self.faults) if self._random.random() < self.share else self.always
+        if self._random.random() >= self.share:
+            return self.always
+        fault = self._random.choice(self.faults)
+        self.met[fault] += 1
+        return fault
 
 
 def spoken(text: str, voice: str, seed: int, rate_hz: int) -> NDArray[np.float32]:
