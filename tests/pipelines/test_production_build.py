@@ -48,8 +48,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[ChatServer, SpeechServer]]:
-    with ChatServer(stall_s=0.6) as writer, SpeechServer() as speaker:
-        speaker.stall_s = 0.6
+    with ChatServer(stall_s=1.2) as writer, SpeechServer() as speaker:
+        speaker.stall_s = 1.2
         yield writer, speaker
 
 
@@ -66,7 +66,7 @@ def well(servers: tuple[ChatServer, SpeechServer]) -> Iterator[tuple[ChatServer,
 @pytest.fixture(scope="module")
 def recipe(models: dict[str, str], servers: tuple[ChatServer, SpeechServer]) -> Recipe:
     writer, speaker = servers
-    asked = {"timeout_s": 0.5, "attempts": 8, "key_variable": "TEST_KEY"}
+    asked = {"timeout_s": 1.0, "attempts": 8, "key_variable": "TEST_KEY"}
     ears = {
         "en": {"name": "whisper", "settings": {"model": models["whisper"], "device": "cpu"}},
         "zh": {"name": "funasr", "settings": {"model": models["funasr"], "device": "cpu"}},
