@@ -25,8 +25,7 @@ def command(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_interruptible,
-        **options,
+        **{"preexec_fn": _interruptible} | options,
     )
 
 
